@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// The text is not an id.
@@ -13,7 +14,7 @@ pub struct InvalidId;
 macro_rules! typed_ids {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
         #[serde(transparent)]
         pub struct $name(Uuid);
 
@@ -77,6 +78,8 @@ typed_ids! {
     PriceResultId,
     /// A quote (TMF648); its revisions are numbered.
     QuoteId,
+    /// One item of a quote; it keeps its id from revision to revision.
+    QuoteItemId,
     /// A request for approval of one quote revision.
     ApprovalId,
     /// A customer.
@@ -87,6 +90,8 @@ typed_ids! {
     OrderItemId,
     /// One fulfilment task of an order's plan.
     TaskId,
+    /// A request to cancel an order or some of its items.
+    CancellationId,
     /// A stocked product.
     ProductId,
     /// A stock reservation.

@@ -13,8 +13,8 @@ mod version;
 pub use clock::{Clock, ManualClock, SharedClock, SystemClock};
 pub use hash::{ContentHash, InvalidHash, NotCanonical};
 pub use ids::{
-    ApprovalId, CustomerId, EventId, InvalidId, OfferingId, OrderId, OrderItemId, PriceBookId, PriceId, PriceResultId,
-    ProductId, PublicationId, QuoteId, ReservationId, SpecificationId, TaskId,
+    ApprovalId, CancellationId, CustomerId, EventId, InvalidId, OfferingId, OrderId, OrderItemId, PriceBookId, PriceId,
+    PriceResultId, ProductId, PublicationId, QuoteId, QuoteItemId, ReservationId, SpecificationId, TaskId,
 };
 pub use money::{Currency, InvalidCurrency, Money, MoneyError, Rounding, allocate};
 pub use quantity::{InvalidQuantity, Quantity};

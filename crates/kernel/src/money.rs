@@ -4,10 +4,12 @@ use std::{cmp::Reverse, fmt, str::FromStr};
 
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// An ISO 4217 currency that has minor units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, pattern = "^[A-Z]{3}$", example = "EUR")]
 pub struct Currency(iso_currency::Currency);
 
 /// The text is not an ISO 4217 code.
@@ -59,7 +61,7 @@ impl fmt::Display for Currency {
 }
 
 /// How a half minor unit is rounded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Rounding {
     /// Away from zero: 0.125 becomes 0.13, −0.125 becomes −0.13.
@@ -108,9 +110,10 @@ pub enum MoneyError {
 }
 
 /// An amount in whole minor units of one currency, on the wire `{"amount":"93.14","currency":"EUR"}`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "WireMoney", into = "WireMoney")]
 pub struct Money {
+    #[schema(value_type = String, example = "93.14")]
     amount: Decimal,
     currency: Currency,
 }

@@ -4,10 +4,12 @@ use std::{fmt, str::FromStr};
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// How much of something: a decimal of at most 9 integer and 6 fractional digits, zero or more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "Decimal", into = "Decimal")]
+#[schema(value_type = String, example = "12.5")]
 pub struct Quantity(Decimal);
 
 /// The number is not a quantity.

@@ -3,12 +3,14 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A tenant's stable short name: 1 to 63 characters of `a-z`, `0-9` and inner `-`.
 ///
 /// The alphabet is that of a DNS label, so a tenant can stand unescaped in a SQL setting, a Redis key and a topic header.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", example = "acme")]
 pub struct TenantId(Arc<str>);
 
 /// The text is not a tenant id.
