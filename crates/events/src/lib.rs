@@ -1,1 +1,27 @@
-//! events
+//! Events: from a state change in one service's PostgreSQL to effects in another's, each applied once, in order.
+//!
+//! The way of an event, which is also the reading order:
+//! [`NewEvent`] → [`Outbox::append`] (in the business transaction) → [`Relay`] → [`Publisher`] ⇢ the log ⇢ [`Source`] →
+//! [`Consumer`] → [`Reaction::apply`] (position and effects in one transaction) → [`Reaction::committed`] (caches).
+//!
+//! Owns the tables `platform.create_messaging` makes in a service's schema. Must never know a broker's client (that is
+//! `events-kafka`), a cache, or a domain's types.
+
+mod consumer;
+mod envelope;
+mod in_process;
+mod new_event;
+mod outbox;
+mod ports;
+mod reaction;
+mod relay;
+mod trace_context;
+
+pub use consumer::Consumer;
+pub use envelope::{Envelope, UnreadablePayload};
+pub use in_process::InProcessBus;
+pub use new_event::{NewEvent, UnwritablePayload};
+pub use outbox::{MAX_PAYLOAD_BYTES, Outbox, OutboxError, SHARDS};
+pub use ports::{Delivery, Extent, Partition, PublishError, Publisher, Record, Retention, Source, SourceError};
+pub use reaction::{Guard, Reaction, ReactionError, RetryLater};
+pub use relay::{Relay, RelayConfig};
