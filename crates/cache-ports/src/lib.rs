@@ -1,1 +1,51 @@
-//! cache-ports
+//! What services see of caching.
+//!
+//! Owns the ports in domain words, the cached value types, and the registry of keyspaces with the answers of the design
+//! review. One file a domain: its keyspaces, its keys, its port; the value types stand beside it in `values`. A service
+//! holds [`Caches`] and reads `caches.catalog.offering(…)`. Must never know a store, a Redis command or a service's crate.
+
+pub mod catalog;
+pub mod coordination;
+pub mod inventory;
+pub mod order;
+pub mod pricing;
+pub mod quote;
+
+mod base64_bytes;
+mod read;
+
+use std::sync::Arc;
+
+pub use catalog::CatalogCache;
+pub use coordination::{
+    CachedResponse, FastIdempotencyCache, LockAttempt, LockKey, LockLease, MAX_RATE_CHECKS, RateAlgorithm, RateCheck,
+    RateDecision, RateDimension, RateLimiter, RatePolicy, ShortLivedLock, WithoutStore,
+};
+pub use inventory::InventoryCache;
+pub use order::OrderCache;
+pub use pricing::PricingCache;
+pub use quote::QuoteCache;
+pub use read::{
+    BoxFuture, CacheUnavailable, Load, LoadError, Loaded, Loading, Read, ReadError, ReadResult, Served, ServedFrom, load,
+};
+
+/// Every port, for one process. Cloning is cheap.
+#[derive(Clone)]
+pub struct Caches {
+    /// Offerings, publications, search.
+    pub catalog: Arc<dyn CatalogCache>,
+    /// Price books, previews, copies of final prices.
+    pub pricing: Arc<dyn PricingCache>,
+    /// Quote summaries.
+    pub quote: Arc<dyn QuoteCache>,
+    /// Order summaries.
+    pub order: Arc<dyn OrderCache>,
+    /// Stock.
+    pub inventory: Arc<dyn InventoryCache>,
+    /// Answers of commands that are done.
+    pub idempotency: Arc<dyn FastIdempotencyCache>,
+    /// Locks against double work.
+    pub locks: Arc<dyn ShortLivedLock>,
+    /// Rate limits.
+    pub rate: Arc<dyn RateLimiter>,
+}

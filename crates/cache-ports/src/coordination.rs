@@ -1,0 +1,226 @@
+//! Short-lived help between processes: answers to repeated commands, locks against double work, rate limits.
+//!
+//! Owns those keyspaces, their keys and the ports. Nothing here is ever needed for a command to be right: PostgreSQL's
+//! constraints and idempotency records are. Must never hold a lock over a business transaction.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use kernel::{ContentHash, QuoteId, TenantId};
+use serde::{Deserialize, Serialize};
+
+/// The stored answer of a command that is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CachedResponse {
+    /// HTTP status.
+    pub status: u16,
+    /// The body, byte for byte.
+    #[serde(with = "crate::base64_bytes")]
+    pub body: Vec<u8>,
+    /// `Content-Type`.
+    pub content_type: String,
+    /// `ETag`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// `Location`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// The hash of the request that was answered: the same key with another request is refused.
+    pub fingerprint: ContentHash,
+}
+
+/// Answers of commands that are known to be done.
+#[async_trait]
+pub trait FastIdempotencyCache: Send + Sync {
+    /// The answer, if the command is known to be done. `None` means unknown, never "not done": PostgreSQL decides that.
+    async fn done(&self, tenant: &TenantId, route: &str, key_hash: &ContentHash) -> Option<CachedResponse>;
+
+    /// Remembers an answer whose idempotency record is committed. Best effort.
+    async fn remember(&self, tenant: &TenantId, route: &str, key_hash: &ContentHash, response: &CachedResponse);
+}
+
+/// What a lock keeps from being done twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LockKey {
+    /// Loading something into a cache ahead of its readers.
+    CacheWarm {
+        /// The tenant.
+        tenant: TenantId,
+        /// What is loaded.
+        key_hash: ContentHash,
+    },
+    /// Computing the preview of a quote.
+    QuotePreview {
+        /// The tenant.
+        tenant: TenantId,
+        /// The quote.
+        quote: QuoteId,
+        /// The configuration that is priced.
+        config_hash: ContentHash,
+    },
+}
+
+/// A lock that is held until it is released or its time is over. It saves work; it protects nothing.
+#[derive(Debug)]
+pub struct LockLease {
+    key: LockKey,
+    token: [u8; 16],
+    deadline: std::time::Instant,
+}
+
+impl LockLease {
+    /// A lease on `key` until `deadline`; only its holder knows `token`. For implementations of [`ShortLivedLock`].
+    pub const fn new(key: LockKey, token: [u8; 16], deadline: std::time::Instant) -> Self {
+        Self { key, token, deadline }
+    }
+
+    /// What is locked.
+    pub const fn key(&self) -> &LockKey {
+        &self.key
+    }
+
+    /// Proves ownership.
+    pub const fn token(&self) -> &[u8; 16] {
+        &self.token
+    }
+
+    /// How long the lock still holds by this process's clock, counted from before it was asked for.
+    pub fn remaining(&self) -> Duration {
+        self.deadline.saturating_duration_since(std::time::Instant::now())
+    }
+}
+
+/// What came of asking for a lock.
+#[derive(Debug)]
+pub enum LockAttempt {
+    /// It is ours for a while.
+    Granted(LockLease),
+    /// Somebody else does the work now.
+    Held,
+    /// Nobody can say: do the work without the lock.
+    Unavailable,
+}
+
+/// Locks against doing the same expensive thing twice at once.
+#[async_trait]
+pub trait ShortLivedLock: Send + Sync {
+    /// Asks once, without waiting. `ttl` is cut to the keyspace's own limit.
+    async fn try_acquire(&self, key: LockKey, ttl: Duration) -> LockAttempt;
+
+    /// Gives the lock back if it is still ours. Best effort: its time ends anyway.
+    async fn release(&self, lease: LockLease);
+}
+
+/// How requests are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RateAlgorithm {
+    /// `limit` in each window, which begins with its first request.
+    FixedWindow,
+    /// A leaky bucket that holds `limit` and drains evenly in `window` (generic cell rate algorithm).
+    Gcra,
+}
+
+/// What becomes of a request when nobody can count it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WithoutStore {
+    /// This process counts alone.
+    CountLocally,
+    /// It is refused.
+    Refuse,
+}
+
+/// One limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RatePolicy {
+    /// Its name in headers and metrics.
+    pub name: Arc<str>,
+    /// How it counts.
+    pub algorithm: RateAlgorithm,
+    /// Requests (or cost units) per window, at least one.
+    pub limit: u32,
+    /// The window, at least a millisecond, at most a day.
+    pub window: Duration,
+    /// What happens while the store is away.
+    pub without_store: WithoutStore,
+}
+
+/// Whose requests are counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RateDimension {
+    /// Everything the tenant does.
+    Tenant,
+    /// One user.
+    User,
+    /// One client program or address.
+    Client,
+    /// One route.
+    Route,
+    /// One customer account.
+    CustomerAccount,
+    /// One quote.
+    Quote,
+    /// One class of expensive operations.
+    ExpensiveOperation,
+}
+
+impl RateDimension {
+    /// Its word in keys and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tenant => "tenant",
+            Self::User => "user",
+            Self::Client => "client",
+            Self::Route => "route",
+            Self::CustomerAccount => "customer-account",
+            Self::Quote => "quote",
+            Self::ExpensiveOperation => "expensive-operation",
+        }
+    }
+}
+
+/// One limit applied to one actor on one route.
+#[derive(Debug, Clone, Copy)]
+pub struct RateCheck<'a> {
+    /// The limit.
+    pub policy: &'a RatePolicy,
+    /// What the actor is.
+    pub dimension: RateDimension,
+    /// Who is counted: a hash or an id, never a name or an address in the clear.
+    pub actor: &'a str,
+    /// The route's name, or `*` for all.
+    pub route: &'a str,
+}
+
+/// Whether a request may pass, by the limit that decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RateDecision {
+    /// Whether it may pass.
+    pub allowed: bool,
+    /// The name of the limit that decided: the one that refused, else the one with least left.
+    pub policy: Arc<str>,
+    /// That limit.
+    pub limit: u32,
+    /// What is left of it.
+    pub remaining: u32,
+    /// When a refused request may be tried again; zero when it may pass.
+    pub retry_after: Duration,
+    /// When all of the limit is available again.
+    pub reset_after: Duration,
+    /// Whether the shared count could not be asked.
+    pub degraded: bool,
+}
+
+/// Most limits that can be checked at once.
+pub const MAX_RATE_CHECKS: usize = 8;
+
+/// Limits on how often something may be asked.
+#[async_trait]
+pub trait RateLimiter: Send + Sync {
+    /// Checks all limits in one round trip and takes `cost` from all of them or from none. `None` when there is nothing to
+    /// check. Only the first [`MAX_RATE_CHECKS`] count.
+    async fn check(&self, tenant: &TenantId, checks: &[RateCheck<'_>], cost: u32) -> Option<RateDecision>;
+}

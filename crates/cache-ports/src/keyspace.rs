@@ -1,0 +1,386 @@
+//! A keyspace: the typed answers of the design review for one kind of cached thing.
+//!
+//! Owns the words of the answers and the rules that make them coherent; an incoherent answer does not compile, because every
+//! declaration goes through [`Keyspace::declared`] in a constant. Must never know which store or client serves it.
+
+use std::time::Duration;
+
+/// Everything that must be known about a kind of cached thing before its first byte is written.
+#[derive(Debug)]
+pub struct Keyspace {
+    /// What people, metrics and documents call it.
+    pub name: &'static str,
+    /// The key, with `{dimension}` for each dimension, the tenant first.
+    pub template: &'static str,
+    /// The dimensions, in the order of the template.
+    pub dimensions: &'static [Dimension],
+    /// Whether keys of one tenant must lie in one cluster slot because they are used together in one script.
+    pub slot: Slot,
+    /// Whose credentials may write it.
+    pub owner: Owner,
+    /// Other services whose credentials may read it.
+    pub readers: &'static [Service],
+    /// The logical store it lives in.
+    pub workload: Workload,
+    /// Where the truth is when the store is empty.
+    pub authority: Authority,
+    /// What keeps it from going stale.
+    pub coherence: Coherence,
+    /// Whether a command may rest on it.
+    pub revalidation: Revalidation,
+    /// How long it lives.
+    pub ttl: Ttl,
+    /// How it is loaded; absent for what is never loaded, such as counters and locks.
+    pub loading: Option<LoadLimits>,
+    /// The schema versions of the value.
+    pub schema: SchemaVersions,
+    /// How big a value may be.
+    pub size: SizeLimit,
+    /// Who may see it.
+    pub exposure: Exposure,
+    /// How hot it may become, and what carries the heat.
+    pub heat: Heat,
+    /// What happens while the store is away.
+    pub on_unavailable: OnUnavailable,
+    /// Why commands stay right without it.
+    pub correctness: &'static str,
+}
+
+/// One variable part of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dimension {
+    /// Its name in the template.
+    pub name: &'static str,
+    /// What it may hold.
+    pub kind: DimensionKind,
+}
+
+/// What a dimension may hold; each kind has one written form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DimensionKind {
+    /// The tenant, from the authenticated caller only.
+    Tenant,
+    /// A UUID, hyphenated, lower case.
+    Id,
+    /// A whole number, decimal.
+    Number,
+    /// A SHA-256 digest, hexadecimal.
+    Hash,
+    /// Short text: escaped; longer than [`crate::key::MAX_TEXT_BYTES`], it is replaced by its hash.
+    Text,
+}
+
+/// Which cluster slot a key lies in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slot {
+    /// Any: each key is used alone.
+    ByKey,
+    /// The tenant's: the tenant is written in braces, so that several keys fit one script.
+    ByTenant,
+}
+
+/// A service that owns or reads a keyspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Service {
+    /// The catalog.
+    Catalog,
+    /// Pricing.
+    Pricing,
+    /// Quotes.
+    Quote,
+    /// Orders.
+    Order,
+    /// Inventory.
+    Inventory,
+}
+
+impl Service {
+    /// All services.
+    pub const ALL: &'static [Self] = &[Self::Catalog, Self::Pricing, Self::Quote, Self::Order, Self::Inventory];
+
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Catalog => "catalog",
+            Self::Pricing => "pricing",
+            Self::Quote => "quote",
+            Self::Order => "order",
+            Self::Inventory => "inventory",
+        }
+    }
+}
+
+/// Whose credentials may write a keyspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// One service's.
+    One(Service),
+    /// Every service's: each writes keys of its own routes, quotes and loads.
+    EveryService,
+}
+
+/// The logical store a keyspace lives in: its own connections and credentials, and its own server where one is configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Workload {
+    /// Published catalog content and price books.
+    Catalog,
+    /// Summaries for lists and headers.
+    Summary,
+    /// Computed previews.
+    Preview,
+    /// Rate-limit counters.
+    RateLimit,
+    /// Answers of commands that are done.
+    Idempotency,
+    /// Locks.
+    Lock,
+}
+
+impl Workload {
+    /// All workloads.
+    pub const ALL: &'static [Self] =
+        &[Self::Catalog, Self::Summary, Self::Preview, Self::RateLimit, Self::Idempotency, Self::Lock];
+
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Catalog => "catalog",
+            Self::Summary => "summary",
+            Self::Preview => "preview",
+            Self::RateLimit => "rate-limit",
+            Self::Idempotency => "idempotency",
+            Self::Lock => "lock",
+        }
+    }
+}
+
+/// Where the truth is when the store is empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authority {
+    /// A table of PostgreSQL.
+    Table(&'static str),
+    /// Computed from tables of PostgreSQL.
+    Computed(&'static str),
+    /// Nowhere: it is worth nothing a moment later.
+    Ephemeral,
+}
+
+/// An event that makes older values unacceptable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidatingEvent {
+    /// The event's type.
+    pub event_type: &'static str,
+    /// The aggregate whose version it carries, which is the version of the cached value.
+    pub versioned_by: &'static str,
+}
+
+/// What keeps a value from going stale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coherence {
+    /// The key names everything the value depends on: what it holds never changes.
+    Versioned,
+    /// These events, guarded by versions; the time to live is the backstop.
+    EventInvalidated(&'static [InvalidatingEvent]),
+    /// Only its time to live.
+    TtlOnly,
+}
+
+/// Whether a command may rest on a cached value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revalidation {
+    /// It is only shown.
+    NeverAnInput,
+    /// It may be an input, and is read again from the authority before the commit.
+    BeforeCommit,
+}
+
+/// How long a value lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ttl {
+    /// From this age on it is served while one refresh runs behind it. Equal to `hard`: never served late.
+    pub soft: Duration,
+    /// From this age on it is not served.
+    pub hard: Duration,
+    /// How long "does not exist" is remembered under this key; absent where it is not, or in a keyspace of its own.
+    pub negative: Option<Duration>,
+    /// How long an invalidation is remembered; only where events invalidate.
+    pub tombstone: Option<Duration>,
+    /// Up to this much is added to `soft` and `hard`, so that values filled together do not expire together.
+    pub jitter_percent: u8,
+}
+
+/// How a value is loaded when nobody has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoadLimits {
+    /// How long one load may take.
+    pub timeout: Duration,
+    /// How long one process may keep the others waiting for its load.
+    pub lease: Duration,
+    /// How many loads one process may run at once.
+    pub at_once: u32,
+}
+
+/// The schema versions of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SchemaVersions {
+    /// What this program writes.
+    pub current: u16,
+    /// The oldest it can read. A newer one than `current` is a miss, and is left alone.
+    pub oldest_readable: u16,
+}
+
+/// How big a value may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SizeLimit {
+    /// Bigger values are neither written nor read.
+    pub max_bytes: u32,
+    /// Bigger payloads are compressed.
+    pub compress_above_bytes: u32,
+}
+
+/// Who may see a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exposure {
+    /// Everybody in the tenant who may make the request.
+    Public,
+    /// Fields depend on the reader's role and are removed after the read, on a hit as on a miss.
+    Internal,
+}
+
+/// How hot a key may become, and what carries the heat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heat {
+    /// No key is asked for much more often than another.
+    Even,
+    /// Single keys may be hot; the store carries them.
+    Hot,
+    /// Single keys may be hot; each process keeps them in its memory.
+    HotInMemory {
+        /// Most bytes of this keyspace in one process.
+        max_bytes: u64,
+        /// How long a copy may be used before the store is asked again.
+        max_age: Duration,
+    },
+}
+
+/// What happens while the store is away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnUnavailable {
+    /// The authority answers, behind its limit of concurrent loads.
+    FallBackToAuthority,
+    /// The value is computed again, behind a limit of concurrent computations.
+    RecomputeGuarded,
+    /// Each policy says whether requests pass, counted by one process alone, or are refused.
+    AsPolicySays,
+    /// The help is left out.
+    Skip,
+}
+
+/// No value lives longer than this: the last bound on anything that goes wrong.
+const LONGEST_HARD: Duration = Duration::from_hours(24);
+/// "Does not exist" is remembered no longer than this: somebody may be waiting for it to come into being.
+const LONGEST_NEGATIVE: Duration = Duration::from_secs(60);
+/// More would move time limits that users were told.
+const MOST_JITTER_PERCENT: u8 = 10;
+
+impl Keyspace {
+    /// The declaration, if its answers fit together; otherwise it does not compile, when used in a constant as it must be.
+    #[must_use]
+    pub const fn declared(self) -> Self {
+        self.assert_identity();
+        self.assert_lifetime();
+        self.assert_coherence();
+        self
+    }
+
+    const fn assert_identity(&self) {
+        assert!(!self.name.is_empty() && !self.correctness.is_empty(), "a keyspace says its name and why it is safe");
+        assert!(!self.dimensions.is_empty(), "a key has dimensions");
+        assert!(matches!(self.dimensions[0].kind, DimensionKind::Tenant), "the tenant comes first");
+        let mut at = 1;
+        while at < self.dimensions.len() {
+            assert!(!matches!(self.dimensions[at].kind, DimensionKind::Tenant), "a key has one tenant");
+            at += 1;
+        }
+        let schema = self.schema;
+        assert!(0 < schema.oldest_readable && schema.oldest_readable <= schema.current, "schema versions start at 1");
+        assert!(self.size.max_bytes > 0 && self.size.compress_above_bytes <= self.size.max_bytes, "sizes are bounded");
+    }
+
+    const fn assert_lifetime(&self) {
+        let ttl = self.ttl;
+        assert!(ttl.soft.as_millis() > 0 && ttl.soft.as_millis() <= ttl.hard.as_millis(), "soft comes before hard");
+        assert!(ttl.hard.as_millis() <= LONGEST_HARD.as_millis(), "nothing is cached for ever");
+        assert!(ttl.jitter_percent <= MOST_JITTER_PERCENT, "jitter is small");
+        if let Some(negative) = ttl.negative {
+            assert!(negative.as_millis() > 0 && negative.as_millis() <= LONGEST_NEGATIVE.as_millis(), "absence is brief");
+        }
+        if let Some(load) = self.loading {
+            assert!(load.timeout.as_millis() > 0 && load.at_once > 0, "loads are bounded");
+            assert!(load.timeout.as_millis() <= load.lease.as_millis(), "a lease outlives the load it stands for");
+        } else {
+            assert!(!matches!(self.coherence, Coherence::EventInvalidated(_)), "what events invalidate is loaded again");
+        }
+    }
+
+    const fn assert_coherence(&self) {
+        let immutable = matches!(self.coherence, Coherence::Versioned);
+        match self.coherence {
+            Coherence::EventInvalidated(events) => {
+                assert!(!events.is_empty(), "an event-invalidated keyspace names its events");
+                let mut at = 0;
+                while at < events.len() {
+                    assert!(!events[at].event_type.is_empty() && !events[at].versioned_by.is_empty(), "events carry versions");
+                    at += 1;
+                }
+                let (Some(tombstone), Some(load)) = (self.ttl.tombstone, self.loading) else {
+                    panic!("an invalidation is remembered");
+                };
+                assert!(tombstone.as_millis() > load.lease.as_millis(), "an invalidation outlives every load that ran before it");
+            }
+            Coherence::Versioned | Coherence::TtlOnly => {
+                assert!(self.ttl.tombstone.is_none(), "only events leave tombstones");
+            }
+        }
+        let served_late = self.ttl.soft.as_millis() < self.ttl.hard.as_millis();
+        if served_late && !immutable {
+            assert!(matches!(self.revalidation, Revalidation::NeverAnInput), "an input of commands is never served late");
+        }
+        if matches!(self.heat, Heat::HotInMemory { .. }) {
+            assert!(immutable, "only what never changes is kept in memory: nothing tells other processes in time");
+        }
+    }
+
+    /// Whether values are kept in each process's memory, and how many bytes of them for how long.
+    pub const fn in_memory(&self) -> Option<(u64, Duration)> {
+        match self.heat {
+            Heat::HotInMemory { max_bytes, max_age } => Some((max_bytes, max_age)),
+            Heat::Even | Heat::Hot => None,
+        }
+    }
+}
+
+/// The first dimension of every key.
+pub const TENANT: Dimension = Dimension { name: "tenant", kind: DimensionKind::Tenant };
+
+impl Dimension {
+    /// A UUID.
+    pub const fn id(name: &'static str) -> Self {
+        Self { name, kind: DimensionKind::Id }
+    }
+
+    /// A whole number.
+    pub const fn number(name: &'static str) -> Self {
+        Self { name, kind: DimensionKind::Number }
+    }
+
+    /// A SHA-256 digest.
+    pub const fn hash(name: &'static str) -> Self {
+        Self { name, kind: DimensionKind::Hash }
+    }
+
+    /// Short text.
+    pub const fn text(name: &'static str) -> Self {
+        Self { name, kind: DimensionKind::Text }
+    }
+}
