@@ -142,7 +142,7 @@ impl Money {
     pub fn rounded(amount: Decimal, currency: Currency, rounding: Rounding) -> Self {
         let mut amount = rounding.round(amount, currency.exponent());
         amount.rescale(currency.exponent());
-        Self { amount, currency }
+        Self { amount: unsigned_zero(amount), currency }
     }
 
     /// Nothing.
@@ -172,13 +172,21 @@ impl Money {
     /// The exact negative.
     #[must_use]
     pub fn negated(self) -> Self {
-        Self { amount: -self.amount, currency: self.currency }
+        Self { amount: unsigned_zero(-self.amount), currency: self.currency }
     }
 
     /// The sum of amounts that are all in `currency`.
     pub fn sum(amounts: impl IntoIterator<Item = Self>, currency: Currency) -> Result<Self, MoneyError> {
         amounts.into_iter().try_fold(Self::zero(currency), Self::plus)
     }
+}
+
+/// Decimals have a negative zero; money has not: "-0.00" must not reach a bill.
+fn unsigned_zero(mut amount: Decimal) -> Decimal {
+    if amount.is_zero() {
+        amount.set_sign_positive(true);
+    }
+    amount
 }
 
 impl TryFrom<WireMoney> for Money {
@@ -272,6 +280,8 @@ mod tests {
         assert_eq!(half_up("0.125", "EUR"), "0.13");
         assert_eq!(half_up("-0.125", "EUR"), "-0.13");
         assert_eq!(half_up("1.2345", "BHD"), "1.235");
+        assert_eq!(half_up("-0.001", "EUR"), "0.00");
+        assert_eq!(money("0", "EUR").negated().amount().to_string(), "0.00");
         let even = Money::rounded("0.125".parse().unwrap(), "EUR".parse().unwrap(), Rounding::HalfEven);
         assert_eq!(even.amount().to_string(), "0.12");
     }
