@@ -166,7 +166,7 @@ impl Money {
             return Err(MoneyError::CurrencyMismatch { left: self.currency, right: other.currency });
         }
         let amount = self.amount.checked_add(other.amount).ok_or(MoneyError::Overflow)?;
-        Ok(Self { amount, currency: self.currency })
+        Ok(Self { amount: unsigned_zero(amount), currency: self.currency })
     }
 
     /// The exact negative.

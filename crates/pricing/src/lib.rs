@@ -1,1 +1,3 @@
 //! pricing
+pub mod model;
+pub mod rules;
