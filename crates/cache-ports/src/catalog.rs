@@ -1,8 +1,9 @@
 //! What the catalog service caches: offerings of a publication, the active publication, search pages.
 //!
-//! Owns those keyspaces, their keys and the port; the cached value types are in `values`. Must never know how a value is
-//! loaded or where it is kept.
+//! Owns the port; the keyspaces and keys are in `keyspaces`, the cached value types in `values`. Must never know how a value
+//! is loaded or where it is kept.
 
+pub mod keyspaces;
 mod values;
 
 use async_trait::async_trait;

@@ -1,7 +1,9 @@
 //! Short-lived help between processes: answers to repeated commands, locks against double work, rate limits.
 //!
-//! Owns those keyspaces, their keys and the ports. Nothing here is ever needed for a command to be right: PostgreSQL's
-//! constraints and idempotency records are. Must never hold a lock over a business transaction.
+//! Owns the ports; the keyspaces and keys are in `keyspaces`. Nothing here is ever needed for a command to be right:
+//! PostgreSQL's constraints and idempotency records are. Must never hold a lock over a business transaction.
+
+pub mod keyspaces;
 
 use std::{sync::Arc, time::Duration};
 

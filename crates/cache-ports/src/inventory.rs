@@ -1,8 +1,9 @@
 //! What the inventory service caches: the stock of a product, and which version of it is the newest.
 //!
-//! Owns those keyspaces, their keys and the port; the cached value types are in `values`. Must never know how stock is
+//! Owns the port; the keyspaces and keys are in `keyspaces`, the cached value types in `values`. Must never know how stock is
 //! counted. A reservation never reads from here.
 
+pub mod keyspaces;
 mod values;
 
 use async_trait::async_trait;

@@ -207,7 +207,8 @@ pub fn belongs_to(keyspace: &Keyspace, text: &str) -> bool {
 }
 
 fn is_written_form(kind: DimensionKind, slot: Slot, value: &str) -> bool {
-    let is_hash = |value: &str| value.len() == 64 && value.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'));
+    let is_hash =
+        |value: &str| value.len() == 64 && value.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'));
     match (kind, slot) {
         (DimensionKind::Tenant, Slot::ByKey) => value.parse::<TenantId>().is_ok(),
         (DimensionKind::Tenant, Slot::ByTenant) => value
@@ -217,10 +218,9 @@ fn is_written_form(kind: DimensionKind, slot: Slot, value: &str) -> bool {
         (DimensionKind::Id, _) => value.parse::<Uuid>().is_ok_and(|id| id.as_hyphenated().to_string() == value),
         (DimensionKind::Number, _) => value.parse::<u64>().is_ok_and(|number| number.to_string() == value),
         (DimensionKind::Hash, _) => is_hash(value),
-        (DimensionKind::Text, _) => value.strip_prefix('~').map_or_else(
-            || value.bytes().all(|byte| is_plain(byte) || byte == b'%'),
-            is_hash,
-        ),
+        (DimensionKind::Text, _) => {
+            value.strip_prefix('~').map_or_else(|| value.bytes().all(|byte| is_plain(byte) || byte == b'%'), is_hash)
+        }
     }
 }
 

@@ -3,7 +3,14 @@
 //! Owns the words of the answers and the rules that make them coherent; an incoherent answer does not compile, because every
 //! declaration goes through [`Keyspace::declared`] in a constant. Must never know which store or client serves it.
 
+mod coherence;
+
 use std::time::Duration;
+
+/// Bytes in a kibibyte.
+pub const KIB: u32 = 1024;
+/// Bytes in a mebibyte.
+pub const MIB: u32 = 1024 * KIB;
 
 /// Everything that must be known about a kind of cached thing before its first byte is written.
 #[derive(Debug)]
@@ -257,7 +264,7 @@ pub enum Heat {
     /// Single keys may be hot; each process keeps them in its memory.
     HotInMemory {
         /// Most bytes of this keyspace in one process.
-        max_bytes: u64,
+        max_bytes: u32,
         /// How long a copy may be used before the store is asked again.
         max_age: Duration,
     },
@@ -276,83 +283,9 @@ pub enum OnUnavailable {
     Skip,
 }
 
-/// No value lives longer than this: the last bound on anything that goes wrong.
-const LONGEST_HARD: Duration = Duration::from_hours(24);
-/// "Does not exist" is remembered no longer than this: somebody may be waiting for it to come into being.
-const LONGEST_NEGATIVE: Duration = Duration::from_secs(60);
-/// More would move time limits that users were told.
-const MOST_JITTER_PERCENT: u8 = 10;
-
 impl Keyspace {
-    /// The declaration, if its answers fit together; otherwise it does not compile, when used in a constant as it must be.
-    #[must_use]
-    pub const fn declared(self) -> Self {
-        self.assert_identity();
-        self.assert_lifetime();
-        self.assert_coherence();
-        self
-    }
-
-    const fn assert_identity(&self) {
-        assert!(!self.name.is_empty() && !self.correctness.is_empty(), "a keyspace says its name and why it is safe");
-        assert!(!self.dimensions.is_empty(), "a key has dimensions");
-        assert!(matches!(self.dimensions[0].kind, DimensionKind::Tenant), "the tenant comes first");
-        let mut at = 1;
-        while at < self.dimensions.len() {
-            assert!(!matches!(self.dimensions[at].kind, DimensionKind::Tenant), "a key has one tenant");
-            at += 1;
-        }
-        let schema = self.schema;
-        assert!(0 < schema.oldest_readable && schema.oldest_readable <= schema.current, "schema versions start at 1");
-        assert!(self.size.max_bytes > 0 && self.size.compress_above_bytes <= self.size.max_bytes, "sizes are bounded");
-    }
-
-    const fn assert_lifetime(&self) {
-        let ttl = self.ttl;
-        assert!(ttl.soft.as_millis() > 0 && ttl.soft.as_millis() <= ttl.hard.as_millis(), "soft comes before hard");
-        assert!(ttl.hard.as_millis() <= LONGEST_HARD.as_millis(), "nothing is cached for ever");
-        assert!(ttl.jitter_percent <= MOST_JITTER_PERCENT, "jitter is small");
-        if let Some(negative) = ttl.negative {
-            assert!(negative.as_millis() > 0 && negative.as_millis() <= LONGEST_NEGATIVE.as_millis(), "absence is brief");
-        }
-        if let Some(load) = self.loading {
-            assert!(load.timeout.as_millis() > 0 && load.at_once > 0, "loads are bounded");
-            assert!(load.timeout.as_millis() <= load.lease.as_millis(), "a lease outlives the load it stands for");
-        } else {
-            assert!(!matches!(self.coherence, Coherence::EventInvalidated(_)), "what events invalidate is loaded again");
-        }
-    }
-
-    const fn assert_coherence(&self) {
-        let immutable = matches!(self.coherence, Coherence::Versioned);
-        match self.coherence {
-            Coherence::EventInvalidated(events) => {
-                assert!(!events.is_empty(), "an event-invalidated keyspace names its events");
-                let mut at = 0;
-                while at < events.len() {
-                    assert!(!events[at].event_type.is_empty() && !events[at].versioned_by.is_empty(), "events carry versions");
-                    at += 1;
-                }
-                let (Some(tombstone), Some(load)) = (self.ttl.tombstone, self.loading) else {
-                    panic!("an invalidation is remembered");
-                };
-                assert!(tombstone.as_millis() > load.lease.as_millis(), "an invalidation outlives every load that ran before it");
-            }
-            Coherence::Versioned | Coherence::TtlOnly => {
-                assert!(self.ttl.tombstone.is_none(), "only events leave tombstones");
-            }
-        }
-        let served_late = self.ttl.soft.as_millis() < self.ttl.hard.as_millis();
-        if served_late && !immutable {
-            assert!(matches!(self.revalidation, Revalidation::NeverAnInput), "an input of commands is never served late");
-        }
-        if matches!(self.heat, Heat::HotInMemory { .. }) {
-            assert!(immutable, "only what never changes is kept in memory: nothing tells other processes in time");
-        }
-    }
-
     /// Whether values are kept in each process's memory, and how many bytes of them for how long.
-    pub const fn in_memory(&self) -> Option<(u64, Duration)> {
+    pub const fn in_memory(&self) -> Option<(u32, Duration)> {
         match self.heat {
             Heat::HotInMemory { max_bytes, max_age } => Some((max_bytes, max_age)),
             Heat::Even | Heat::Hot => None,

@@ -1,15 +1,18 @@
 //! What services see of caching.
 //!
 //! Owns the ports in domain words, the cached value types, and the registry of keyspaces with the answers of the design
-//! review. One file a domain: its keyspaces, its keys, its port; the value types stand beside it in `values`. A service
+//! review. One module a domain: its port, its `keyspaces` with their key builders, its cached value types. A service
 //! holds [`Caches`] and reads `caches.catalog.offering(…)`. Must never know a store, a Redis command or a service's crate.
 
 pub mod catalog;
 pub mod coordination;
 pub mod inventory;
+pub mod key;
+pub mod keyspace;
 pub mod order;
 pub mod pricing;
 pub mod quote;
+pub mod registry;
 
 mod base64_bytes;
 mod read;
@@ -26,7 +29,8 @@ pub use order::OrderCache;
 pub use pricing::PricingCache;
 pub use quote::QuoteCache;
 pub use read::{
-    BoxFuture, CacheUnavailable, Load, LoadError, Loaded, Loading, Read, ReadError, ReadResult, Served, ServedFrom, load,
+    BoxFuture, CacheUnavailable, Load, LoadError, Loaded, Loading, Read, ReadError, ReadResult, Served, ServedFrom,
+    load,
 };
 
 /// Every port, for one process. Cloning is cheap.

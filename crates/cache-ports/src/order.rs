@@ -1,8 +1,9 @@
 //! What the order service caches: the summary of an order.
 //!
-//! Owns that keyspace, its key and the port; the cached value types are in `values`. Must never decide anything: every
-//! transition of an order reads PostgreSQL.
+//! Owns the port; the keyspace and its keys are in `keyspaces`, the cached value types in `values`. Must never decide
+//! anything: every transition of an order reads PostgreSQL.
 
+pub mod keyspaces;
 mod values;
 
 use kernel::{OrderId, TenantId, Version};

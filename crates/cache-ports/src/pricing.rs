@@ -1,8 +1,9 @@
 //! What the pricing service caches: price books, previews, and copies of sealed prices.
 //!
-//! Owns those keyspaces, their keys and the port; the cached value types are in `values`. Must never know how a price is
-//! computed. Nothing here is evidence: final prices live in PostgreSQL and are only displayed from here.
+//! Owns the port; the keyspaces and keys are in `keyspaces`, the cached value types in `values`. Must never know how a
+//! price is computed. Nothing here is evidence: final prices live in PostgreSQL and are only displayed from here.
 
+pub mod keyspaces;
 mod values;
 
 use async_trait::async_trait;

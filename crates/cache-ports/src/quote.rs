@@ -1,8 +1,9 @@
 //! What the quote service caches: the summary of a quote's revision.
 //!
-//! Owns that keyspace, its key and the port; the cached value types are in `values`. Must never decide anything: accept,
-//! submit and present read PostgreSQL.
+//! Owns the port; the keyspace and its keys are in `keyspaces`, the cached value types in `values`. Must never decide
+//! anything: accept, submit and present read PostgreSQL.
 
+pub mod keyspaces;
 mod values;
 
 use async_trait::async_trait;

@@ -112,8 +112,9 @@ pub enum ServedFrom {
 pub struct Served<T> {
     /// The value.
     pub value: Arc<T>,
-    /// The value's JSON, exactly as it is cached. Where nothing depends on the reader's rights it can be sent as it is.
-    pub json: Bytes,
+    /// The value's JSON, exactly as it is cached and ready to be sent; only in keyspaces where nothing depends on the
+    /// reader's rights.
+    pub json: Option<Bytes>,
     /// The version the authority gave it.
     pub version: Version,
     /// Time since the authority was asked.

@@ -1,0 +1,98 @@
+//! Which answers fit together.
+//!
+//! Owns the rules that every declaration is checked against while compiling. Must never know a particular keyspace.
+
+use std::time::Duration;
+
+use super::{Coherence, DimensionKind, Heat, Keyspace, Revalidation};
+
+/// No value lives longer than this: the last bound on anything that goes wrong.
+const LONGEST_HARD: Duration = Duration::from_hours(24);
+/// "Does not exist" is remembered no longer than this: somebody may be waiting for it to come into being.
+const LONGEST_NEGATIVE: Duration = Duration::from_mins(1);
+/// More would move time limits that users were told.
+const MOST_JITTER_PERCENT: u8 = 10;
+
+impl Keyspace {
+    /// The declaration, if its answers fit together; otherwise it does not compile, when used in a constant as it must be.
+    #[must_use]
+    pub const fn declared(self) -> Self {
+        self.assert_identity();
+        self.assert_lifetime();
+        self.assert_coherence();
+        self
+    }
+
+    const fn assert_identity(&self) {
+        assert!(!self.name.is_empty() && !self.correctness.is_empty(), "a keyspace says its name and why it is safe");
+        assert!(!self.dimensions.is_empty(), "a key has dimensions");
+        assert!(matches!(self.dimensions[0].kind, DimensionKind::Tenant), "the tenant comes first");
+        let mut at = 1;
+        while at < self.dimensions.len() {
+            assert!(!matches!(self.dimensions[at].kind, DimensionKind::Tenant), "a key has one tenant");
+            at += 1;
+        }
+        let schema = self.schema;
+        assert!(0 < schema.oldest_readable && schema.oldest_readable <= schema.current, "schema versions start at 1");
+        assert!(self.size.max_bytes > 0 && self.size.compress_above_bytes <= self.size.max_bytes, "sizes are bounded");
+    }
+
+    const fn assert_lifetime(&self) {
+        let ttl = self.ttl;
+        assert!(ttl.soft.as_millis() > 0 && ttl.soft.as_millis() <= ttl.hard.as_millis(), "soft comes before hard");
+        assert!(ttl.hard.as_millis() <= LONGEST_HARD.as_millis(), "nothing is cached for ever");
+        assert!(ttl.jitter_percent <= MOST_JITTER_PERCENT, "jitter is small");
+        if let Some(negative) = ttl.negative {
+            assert!(
+                negative.as_millis() > 0 && negative.as_millis() <= LONGEST_NEGATIVE.as_millis(),
+                "absence is brief"
+            );
+        }
+        if let Some(load) = self.loading {
+            assert!(load.timeout.as_millis() > 0 && load.at_once > 0, "loads are bounded");
+            assert!(load.timeout.as_millis() <= load.lease.as_millis(), "a lease outlives the load it stands for");
+        } else {
+            assert!(
+                !matches!(self.coherence, Coherence::EventInvalidated(_)),
+                "what events invalidate is loaded again"
+            );
+        }
+    }
+
+    const fn assert_coherence(&self) {
+        let immutable = matches!(self.coherence, Coherence::Versioned);
+        match self.coherence {
+            Coherence::EventInvalidated(events) => {
+                assert!(!events.is_empty(), "an event-invalidated keyspace names its events");
+                let mut at = 0;
+                while at < events.len() {
+                    assert!(
+                        !events[at].event_type.is_empty() && !events[at].versioned_by.is_empty(),
+                        "events carry versions"
+                    );
+                    at += 1;
+                }
+                let (Some(tombstone), Some(load)) = (self.ttl.tombstone, self.loading) else {
+                    panic!("an invalidation is remembered");
+                };
+                assert!(
+                    tombstone.as_millis() > load.lease.as_millis(),
+                    "an invalidation outlives every load that ran before it"
+                );
+            }
+            Coherence::Versioned | Coherence::TtlOnly => {
+                assert!(self.ttl.tombstone.is_none(), "only events leave tombstones");
+            }
+        }
+        let served_late = self.ttl.soft.as_millis() < self.ttl.hard.as_millis();
+        if served_late && !immutable {
+            assert!(
+                matches!(self.revalidation, Revalidation::NeverAnInput),
+                "an input of commands is never served late"
+            );
+        }
+        if matches!(self.heat, Heat::HotInMemory { .. }) {
+            assert!(immutable, "only what never changes is kept in memory: nothing tells other processes in time");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! The keyspace of order summaries and the builder of its keys.
+//!
+//! Owns the answers of the design review for each. Must never know how a value is loaded or where it is kept.
+
+use std::time::Duration;
+
+use kernel::{OrderId, TenantId, Version};
+
+use crate::{
+    key::{Key, Part},
+    keyspace::{
+        Authority, Coherence, Dimension, Exposure, Heat, KIB, Keyspace, LoadLimits, OnUnavailable, Owner, Revalidation,
+        SchemaVersions, Service, SizeLimit, Slot, TENANT, Ttl, Workload,
+    },
+};
+
+/// What is shown of one version of an order.
+pub static ORDER_SUMMARY: Keyspace = Keyspace {
+    name: "order summary",
+    template: "order-summary:{tenant}:order:{orderId}:version:{version}",
+    dimensions: &[TENANT, Dimension::id("orderId"), Dimension::number("version")],
+    slot: Slot::ByKey,
+    owner: Owner::One(Service::Order),
+    readers: &[],
+    workload: Workload::Summary,
+    authority: Authority::Table("order.product_order"),
+    coherence: Coherence::Versioned,
+    revalidation: Revalidation::NeverAnInput,
+    ttl: Ttl {
+        soft: Duration::from_secs(30),
+        hard: Duration::from_secs(30),
+        negative: None,
+        tombstone: None,
+        jitter_percent: 10,
+    },
+    loading: Some(LoadLimits { timeout: Duration::from_secs(4), lease: Duration::from_secs(5), at_once: 16 }),
+    schema: SchemaVersions { current: 1, oldest_readable: 1 },
+    size: SizeLimit { max_bytes: 256 * KIB, compress_above_bytes: 16 * KIB },
+    exposure: Exposure::Public,
+    heat: Heat::Even,
+    on_unavailable: OnUnavailable::FallBackToAuthority,
+    correctness: "The version is read from the order's row first, and every transition locks that row.",
+}
+.declared();
+
+/// The keyspaces of this domain.
+pub(crate) static KEYSPACES: &[&Keyspace] = &[&ORDER_SUMMARY];
+
+/// The key of one version of an order's summary.
+pub fn order_summary_key(tenant: &TenantId, order: OrderId, version: Version) -> Key<'_> {
+    Key::new(&ORDER_SUMMARY, tenant, [Part::Id(order.uuid()), Part::Number(version.get())])
+}

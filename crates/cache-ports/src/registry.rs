@@ -1,0 +1,32 @@
+//! The registry: every keyspace there is. What is not in it cannot be written.
+//!
+//! Owns the list, the proof that its entries fit together, and the texts generated from it: the design review
+//! (`docs/keyspaces.md`) and the access rules of Redis (`deploy/redis/users.acl`). Must never know a client library.
+
+mod access;
+mod review;
+
+use crate::{catalog, coordination, inventory, keyspace::Keyspace, order, pricing, quote};
+
+pub use access::users_acl;
+pub use review::keyspaces_markdown;
+
+/// Every keyspace, in the order of the design review.
+pub fn all() -> impl Iterator<Item = &'static Keyspace> {
+    [
+        catalog::keyspaces::KEYSPACES,
+        pricing::keyspaces::KEYSPACES,
+        quote::keyspaces::KEYSPACES,
+        order::keyspaces::KEYSPACES,
+        inventory::keyspaces::KEYSPACES,
+        coordination::keyspaces::KEYSPACES,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+}
+
+/// The keyspace a key belongs to.
+pub fn keyspace_of(key: &str) -> Option<&'static Keyspace> {
+    all().find(|keyspace| crate::key::belongs_to(keyspace, key))
+}

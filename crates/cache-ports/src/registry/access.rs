@@ -1,0 +1,80 @@
+//! The access rules of Redis: one user a service and workload, with the keys it may touch and the commands it needs.
+//!
+//! Owns the text of `deploy/redis/users.acl`. Must never hold a password: the file names variables that a deployment fills in
+//! with SHA-256 digests, and does not load until it has.
+
+use std::fmt::Write;
+
+use crate::{
+    key,
+    keyspace::{Keyspace, Owner, Service, Workload},
+};
+
+/// What every connection needs.
+const SESSION: &str =
+    "+ping +hello +auth +client|setname +client|setinfo +client|id +script|load +script|exists +evalsha";
+/// What the scripts of versioned values need, and reads beside them.
+const VALUES: &str = "+get +mget +getrange +set +setrange +pttl +pexpire +del";
+/// What counting needs.
+const COUNTS: &str = "+get +set +incrby +pttl +time";
+/// What locks need.
+const LOCKS: &str = "+get +set +pttl +del";
+
+/// The access-control file, for keys that begin with `prefix`. Everything not listed is denied: there is no `FLUSHALL`, `KEYS`,
+/// `CONFIG` or `DEBUG`, and no `EVAL` of free text.
+pub fn users_acl(prefix: &str) -> String {
+    let mut out = String::from(
+        "# Generated from the keyspace registry by `quoin generate`; do not edit.\n\
+         # Fill in each #${...} with the SHA-256 of that user's password (lower-case hexadecimal).\n\
+         user default off\n",
+    );
+    for service in Service::ALL {
+        for workload in Workload::ALL {
+            let keys: Vec<String> =
+                super::all().filter(|k| k.workload == *workload).filter_map(|k| grant(k, *service, prefix)).collect();
+            if keys.is_empty() {
+                continue;
+            }
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                out,
+                "user {user} on #${{{variable}}} resetchannels resetkeys {keys} -@all {SESSION} {commands}",
+                user = user_name(*service, *workload),
+                variable = variable_name(*service, *workload),
+                keys = keys.join(" "),
+                commands = commands(*workload),
+            );
+        }
+    }
+    out
+}
+
+/// The user that `service` connects to the store of `workload` with.
+pub fn user_name(service: Service, workload: Workload) -> String {
+    format!("quoin-{}-{}", service.as_str(), workload.as_str())
+}
+
+fn variable_name(service: Service, workload: Workload) -> String {
+    format!("redis_sha256_{}_{}", service.as_str(), workload.as_str()).replace('-', "_").to_uppercase()
+}
+
+fn grant(keyspace: &Keyspace, service: Service, prefix: &str) -> Option<String> {
+    let pattern = key::pattern(keyspace);
+    let writes = match keyspace.owner {
+        Owner::One(owner) => owner == service,
+        Owner::EveryService => true,
+    };
+    if writes {
+        Some(format!("%RW~{prefix}{pattern}"))
+    } else {
+        keyspace.readers.contains(&service).then(|| format!("%R~{prefix}{pattern}"))
+    }
+}
+
+const fn commands(workload: Workload) -> &'static str {
+    match workload {
+        Workload::Catalog | Workload::Summary | Workload::Preview | Workload::Idempotency => VALUES,
+        Workload::RateLimit => COUNTS,
+        Workload::Lock => LOCKS,
+    }
+}

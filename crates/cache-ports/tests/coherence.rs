@@ -1,0 +1,83 @@
+//! Answers that do not fit together are refused. In the registry that happens while compiling; here, while running.
+
+use std::{panic::catch_unwind, time::Duration};
+
+use cache_ports::keyspace::{
+    Authority, Coherence, Dimension, Exposure, Heat, InvalidatingEvent, Keyspace, LoadLimits, OnUnavailable, Owner,
+    Revalidation, SchemaVersions, Service, SizeLimit, Slot, TENANT, Ttl, Workload,
+};
+
+const EVENT: InvalidatingEvent = InvalidatingEvent { event_type: "ThingChanged", versioned_by: "thing" };
+
+const TENANT_FIRST: &[Dimension] = &[TENANT, Dimension::id("thingId")];
+const TENANT_SECOND: &[Dimension] = &[Dimension::id("thingId"), TENANT];
+
+/// A keyspace whose answers fit together.
+const fn sound() -> Keyspace {
+    Keyspace {
+        name: "thing",
+        template: "thing:{tenant}:{thingId}",
+        dimensions: TENANT_FIRST,
+        slot: Slot::ByKey,
+        owner: Owner::One(Service::Catalog),
+        readers: &[],
+        workload: Workload::Catalog,
+        authority: Authority::Table("catalog.thing"),
+        coherence: Coherence::EventInvalidated(&[EVENT]),
+        revalidation: Revalidation::BeforeCommit,
+        ttl: Ttl {
+            soft: Duration::from_mins(1),
+            hard: Duration::from_mins(1),
+            negative: Some(Duration::from_secs(5)),
+            tombstone: Some(Duration::from_mins(1)),
+            jitter_percent: 10,
+        },
+        loading: Some(LoadLimits { timeout: Duration::from_secs(4), lease: Duration::from_secs(5), at_once: 1 }),
+        schema: SchemaVersions { current: 1, oldest_readable: 1 },
+        size: SizeLimit { max_bytes: 10, compress_above_bytes: 5 },
+        exposure: Exposure::Public,
+        heat: Heat::Hot,
+        on_unavailable: OnUnavailable::FallBackToAuthority,
+        correctness: "It is never decided upon.",
+    }
+}
+
+const _: Keyspace = sound().declared();
+
+fn refused(what: &str, spoil: fn(&mut Keyspace)) {
+    let outcome = catch_unwind(|| {
+        let mut keyspace = sound();
+        spoil(&mut keyspace);
+        let _ = keyspace.declared();
+    });
+    assert!(outcome.is_err(), "{what} was accepted");
+}
+
+#[test]
+fn incoherent_answers_are_refused() {
+    refused("a tombstone that a load can outlive", |k| k.ttl.tombstone = Some(Duration::from_secs(5)));
+    refused("an invalidation that is forgotten", |k| k.ttl.tombstone = None);
+    refused("a tombstone nobody writes", |k| k.coherence = Coherence::TtlOnly);
+    refused("no invalidating event", |k| k.coherence = Coherence::EventInvalidated(&[]));
+    refused("an event without a version", |k| {
+        k.coherence =
+            Coherence::EventInvalidated(&[InvalidatingEvent { event_type: "ThingChanged", versioned_by: "" }]);
+    });
+    refused("an input of commands that is served late", |k| k.ttl.soft = Duration::from_secs(1));
+    refused("memory that no event reaches", |k| {
+        k.heat = Heat::HotInMemory { max_bytes: 1, max_age: Duration::from_secs(1) };
+    });
+    refused("a lease shorter than its load", |k| {
+        k.loading = Some(LoadLimits { timeout: Duration::from_secs(6), lease: Duration::from_secs(5), at_once: 1 });
+    });
+    refused("a soft limit behind the hard one", |k| k.ttl.soft = Duration::from_mins(2));
+    refused("eternal life", |k| k.ttl.hard = Duration::from_hours(25));
+    refused("long absence", |k| k.ttl.negative = Some(Duration::from_mins(2)));
+    refused("much jitter", |k| k.ttl.jitter_percent = 11);
+    refused("no tenant", |k| k.dimensions = &[]);
+    refused("a tenant in second place", |k| k.dimensions = TENANT_SECOND);
+    refused("two tenants", |k| k.dimensions = &[TENANT, TENANT]);
+    refused("a schema that cannot be read", |k| k.schema = SchemaVersions { current: 1, oldest_readable: 2 });
+    refused("unbounded values", |k| k.size.max_bytes = 0);
+    refused("no word on correctness", |k| k.correctness = "");
+}

@@ -1,0 +1,219 @@
+//! The registry is coherent, and its keys can neither collide nor stray.
+
+use std::collections::HashSet;
+
+use cache_ports::{
+    LockKey, RateAlgorithm, RateCheck, RateDimension, RatePolicy, WithoutStore,
+    catalog::keyspaces as catalog,
+    coordination::keyspaces as coordination,
+    inventory::keyspaces as inventory,
+    key::{self, Key, MAX_PACKED_BYTES, MAX_TEXT_BYTES},
+    keyspace::{Coherence, DimensionKind, Keyspace},
+    order::keyspaces as order,
+    pricing::keyspaces as pricing,
+    quote::keyspaces as quote,
+    registry,
+};
+use kernel::{ContentHash, TenantId, Version};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+#[test]
+fn names_and_templates_are_unique() {
+    let names: HashSet<_> = registry::all().map(|keyspace| keyspace.name).collect();
+    let templates: HashSet<_> = registry::all().map(|keyspace| keyspace.template).collect();
+    let count = registry::all().count();
+    assert_eq!((names.len(), templates.len()), (count, count));
+}
+
+#[test]
+fn a_template_names_its_dimensions_in_order_and_nothing_else_in_braces() {
+    for keyspace in registry::all() {
+        let mut named = Vec::new();
+        for segment in keyspace.template.split(':') {
+            let Some((literal, rest)) = segment.split_once('{') else { continue };
+            let (name, after) = rest.split_once('}').expect("a brace closes in its segment");
+            assert!(after.is_empty(), "{}: a dimension ends its segment", keyspace.name);
+            assert!(literal.bytes().all(|b| b.is_ascii_lowercase()), "{}", keyspace.name);
+            named.push(name);
+        }
+        let declared: Vec<_> = keyspace.dimensions.iter().map(|dimension| dimension.name).collect();
+        assert_eq!(named, declared, "{}", keyspace.name);
+    }
+}
+
+#[test]
+fn every_immutable_key_names_what_makes_it_immutable() {
+    let fixes_content = |keyspace: &Keyspace| {
+        keyspace.dimensions.iter().any(|dimension| {
+            matches!(dimension.kind, DimensionKind::Hash)
+                || ["publicationId", "version", "priceResultId"].contains(&dimension.name)
+        })
+    };
+    for keyspace in registry::all().filter(|keyspace| keyspace.coherence == Coherence::Versioned) {
+        assert!(fixes_content(keyspace), "{}", keyspace.name);
+    }
+}
+
+#[test]
+fn a_loaded_key_fits_its_packed_form() {
+    let widest = |kind: DimensionKind| match kind {
+        DimensionKind::Tenant => 1 + TenantId::MAX_LEN,
+        DimensionKind::Id => 16,
+        DimensionKind::Number => 8,
+        DimensionKind::Hash => 32,
+        DimensionKind::Text => 1 + MAX_TEXT_BYTES,
+    };
+    for keyspace in registry::all().filter(|keyspace| keyspace.loading.is_some()) {
+        let bytes: usize = keyspace.dimensions.iter().map(|dimension| widest(dimension.kind)).sum();
+        assert!(bytes <= MAX_PACKED_BYTES, "{} needs {bytes}", keyspace.name);
+    }
+}
+
+/// Every answer of the design review reaches the document, and every keyspace its own section.
+#[test]
+fn the_document_answers_nineteen_questions_for_each_keyspace() {
+    let document = registry::keyspaces_markdown();
+    for keyspace in registry::all() {
+        let section = document.split(&format!("\n## {}\n", keyspace.name)).nth(1).expect(keyspace.name);
+        let section = section.split("\n## ").next().unwrap();
+        assert_eq!(section.lines().filter(|line| line.starts_with("| ")).count() - 1, 19, "{}", keyspace.name);
+        assert!(section.contains(keyspace.correctness));
+    }
+}
+
+#[test]
+fn access_is_by_owner_and_never_to_everything() {
+    let acl = registry::users_acl("q:");
+    let user =
+        |name: &str| acl.lines().find(|line| line.starts_with(&format!("user {name} "))).expect("the user exists");
+    assert!(user("quoin-catalog-catalog").contains("%RW~q:catalog:*:publication:*:offering:*:*"));
+    assert!(!user("quoin-pricing-catalog").contains("~q:catalog:"));
+    assert!(!acl.contains("user quoin-order-preview "));
+    assert!(acl.contains("user default off"));
+    for line in acl.lines().filter(|line| line.starts_with("user quoin-")) {
+        for forbidden in ["~*", "+@all", "+eval ", "+flushall", "+keys", "+config", "+debug", "allkeys", "nopass"] {
+            assert!(!format!("{line} ").contains(forbidden), "{forbidden} in {line}");
+        }
+    }
+}
+
+/// Texts that try to escape from their segment.
+fn hostile_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[a-zA-Z0-9._-]{0,12}",
+        "[:{}*?\\[\\]~% \\n\\\\a-c]{0,12}",
+        "\\PC{0,12}",
+        Just("~".to_owned() + &"0".repeat(64)),
+        "[a:]{60,140}",
+    ]
+}
+
+fn tenant() -> impl Strategy<Value = TenantId> {
+    prop_oneof!["[a-z0-9]{1,3}", "[a-z0-9][a-z0-9-]{0,61}[a-z0-9]"].prop_map(|text| text.parse().expect("a tenant"))
+}
+
+fn id() -> impl Strategy<Value = Uuid> {
+    prop_oneof![any::<u128>(), 0_u128..3].prop_map(Uuid::from_u128)
+}
+
+fn hash() -> impl Strategy<Value = ContentHash> {
+    prop_oneof![any::<u8>().prop_map(|b| [b; 32]), any::<[u8; 32]>()].prop_map(ContentHash::from)
+}
+
+/// All that a key of any keyspace can be made from.
+#[derive(Debug, Clone, PartialEq)]
+struct Ingredients {
+    tenant: TenantId,
+    ids: [Uuid; 2],
+    number: u32,
+    hashes: [ContentHash; 2],
+    texts: [String; 3],
+}
+
+fn ingredients() -> impl Strategy<Value = Ingredients> {
+    (
+        tenant(),
+        [id(), id()],
+        prop_oneof![any::<u32>(), 0_u32..12],
+        [hash(), hash()],
+        [hostile_text(), hostile_text(), hostile_text()],
+    )
+        .prop_map(|(tenant, ids, number, hashes, texts)| Ingredients { tenant, ids, number, hashes, texts })
+}
+
+fn policy() -> RatePolicy {
+    RatePolicy {
+        name: "p".into(),
+        algorithm: RateAlgorithm::Gcra,
+        limit: 1,
+        window: std::time::Duration::from_secs(1),
+        without_store: WithoutStore::CountLocally,
+    }
+}
+
+/// One key of every keyspace: its text, and what it was made from (as text, joined so that distinct inputs differ).
+fn texts(from: &Ingredients) -> Vec<(&'static str, String, String, Option<Vec<u8>>)> {
+    let Ingredients { tenant, ids: [a, b], number, hashes: [h, g], texts: [actor, route, window] } = from;
+    let version = Version::new(u64::from(*number));
+    let policy = policy();
+    let check = RateCheck { policy: &policy, dimension: RateDimension::User, actor, route };
+    let warm = LockKey::CacheWarm { tenant: tenant.clone(), key_hash: *h };
+    let preview = LockKey::QuotePreview { tenant: tenant.clone(), quote: (*a).into(), config_hash: *h };
+    let describe = |key: Key<'_>, of: String| {
+        let packed = key.keyspace().loading.map(|_| key.packed().as_slice().to_vec());
+        (key.keyspace().name, key.text(), of, packed)
+    };
+    vec![
+        describe(catalog::offering_key(tenant, (*a).into(), (*b).into(), actor), format!("{tenant:?}{a}{b}{actor:?}")),
+        describe(catalog::missing_offering_key(tenant, (*a).into(), (*b).into()), format!("{tenant:?}{a}{b}")),
+        describe(catalog::active_publication_key(tenant), format!("{tenant:?}")),
+        describe(catalog::search_page_key(tenant, (*a).into(), *h), format!("{tenant:?}{a}{h}")),
+        describe(pricing::price_book_key(tenant, (*a).into(), version), format!("{tenant:?}{a}{version}")),
+        describe(pricing::price_book_version_key(tenant, (*a).into()), format!("{tenant:?}{a}")),
+        describe(pricing::preview_key(tenant, (*a).into(), *h, *g), format!("{tenant:?}{a}{h}{g}")),
+        describe(
+            pricing::final_price_key(tenant, (*a).into(), *number, (*b).into()),
+            format!("{tenant:?}{a}{number} {b}"),
+        ),
+        describe(quote::quote_summary_key(tenant, (*a).into(), *number), format!("{tenant:?}{a}{number}")),
+        describe(order::order_summary_key(tenant, (*a).into(), version), format!("{tenant:?}{a}{version}")),
+        describe(inventory::stock_item_key(tenant, (*a).into(), version), format!("{tenant:?}{a}{version}")),
+        describe(inventory::stock_version_key(tenant, (*a).into()), format!("{tenant:?}{a}")),
+        describe(coordination::idempotency_key(tenant, route, *h), format!("{tenant:?}{route:?}{h}")),
+        describe(coordination::rate_key(tenant, &check, window), format!("{tenant:?}{actor:?}{route:?}{window:?}")),
+        describe(coordination::lock_key(&warm), format!("{tenant:?}{h}")),
+        describe(coordination::lock_key(&preview), format!("{tenant:?}{a}{h}")),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_key_matches_its_own_template_and_no_other(from in ingredients()) {
+        let made = texts(&from);
+        prop_assert_eq!(made.len(), registry::all().count(), "every keyspace has a builder here");
+        for (name, text, _, _) in made {
+            let matching: Vec<_> = registry::all().filter(|k| key::belongs_to(k, &text)).map(|k| k.name).collect();
+            prop_assert_eq!(matching, vec![name], "{}", text);
+            prop_assert!(text.bytes().all(|b| b.is_ascii_graphic() && !b"*?[]\\".contains(&b)), "{}", text);
+        }
+    }
+
+    #[test]
+    fn distinct_values_make_distinct_keys(one in ingredients(), other in ingredients()) {
+        for (left, right) in texts(&one).into_iter().zip(texts(&other)) {
+            prop_assert_eq!(left.1 == right.1, left.2 == right.2, "{} / {}", left.1, right.1);
+            prop_assert_eq!(left.3 == right.3 || left.3.is_none(), left.2 == right.2 || left.3.is_none());
+        }
+    }
+
+    #[test]
+    fn text_cannot_leave_its_segment(one in hostile_text(), other in hostile_text(), tenant in tenant()) {
+        let policy = policy();
+        let make = |actor: &str, route: &str| {
+            let check = RateCheck { policy: &policy, dimension: RateDimension::User, actor, route };
+            coordination::rate_key(&tenant, &check, "w").text()
+        };
+        prop_assert_eq!(make(&one, &other) == make(&other, &one), one == other);
+    }
+}
