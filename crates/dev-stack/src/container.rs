@@ -26,7 +26,7 @@ use crate::{kafka, postgres, redis};
 /// How long an engine may take to say that it is there.
 const ENGINE_LIMIT: Duration = Duration::from_secs(3);
 /// How long one image may take to be pulled before the next way is tried.
-const PULL_LIMIT: Duration = Duration::from_secs(300);
+const PULL_LIMIT: Duration = Duration::from_mins(5);
 /// Pause between two looks at whether a container still runs.
 const STATE_PAUSE: Duration = Duration::from_millis(500);
 /// The label by which `docker ps --filter label=dev.quoin.stack` finds our containers.

@@ -113,7 +113,6 @@ pub(crate) fn signal(pid: u32, signal: &str) -> Result<()> {
     Ok(())
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::Account;

@@ -133,13 +133,13 @@ impl Server {
     ) -> Result<Self> {
         let mut refusals = Vec::new();
         if source != Source::Process {
-            match Self::in_container(component, durability, lifetime).await {
+            match Box::pin(Self::in_container(component, durability, lifetime)).await {
                 Ok(server) => return Ok(server),
                 Err(error) => refusals.push(format!("container: {error:#}")),
             }
         }
         if source != Source::Container {
-            match Self::as_process(component, durability, lifetime).await {
+            match Box::pin(Self::as_process(component, durability, lifetime)).await {
                 Ok(server) => return Ok(server),
                 Err(error) => refusals.push(format!("local process: {error:#}")),
             }

@@ -54,7 +54,7 @@ impl StackRequest {
         }
     }
 
-    fn need(&self, component: Component) -> Need {
+    fn need(self, component: Component) -> Need {
         match component {
             Component::Postgres => self.postgres,
             Component::Redis => self.redis,
@@ -76,9 +76,9 @@ impl Stack {
     /// Starts the requested components side by side.
     pub async fn start(request: StackRequest) -> Result<Self> {
         let (postgres, redis, kafka) = tokio::join!(
-            one(Component::Postgres, &request),
-            one(Component::Redis, &request),
-            one(Component::Kafka, &request)
+            one(Component::Postgres, request),
+            one(Component::Redis, request),
+            one(Component::Kafka, request)
         );
         let mut stack = Self::default();
         stack.postgres = stack.keep(postgres?);
@@ -154,7 +154,7 @@ enum Outcome {
     NotWanted,
 }
 
-async fn one(component: Component, request: &StackRequest) -> Result<Outcome> {
+async fn one(component: Component, request: StackRequest) -> Result<Outcome> {
     let need = request.need(component);
     if need == Need::No {
         return Ok(Outcome::NotWanted);
