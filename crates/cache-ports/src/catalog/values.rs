@@ -6,9 +6,10 @@ use chrono::{DateTime, Utc};
 use kernel::{Money, OfferingId, PublicationId, SpecificationId, Version};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Whether an offering is sold as such or gathers others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum OfferingKind {
     /// Has no components.
@@ -18,7 +19,7 @@ pub enum OfferingKind {
 }
 
 /// Where a specification, an offering or a price stands in its life (TMF620 `lifecycleStatus`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum LifecycleStatus {
     /// An idea under study.
@@ -38,7 +39,7 @@ pub enum LifecycleStatus {
 }
 
 /// The type of a characteristic's values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum ValueType {
     /// Text; facets: allowed values, pattern.
@@ -52,7 +53,7 @@ pub enum ValueType {
 }
 
 /// One value of a characteristic: a JSON boolean, a whole JSON number, or text (decimals are text).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum CharacteristicValue {
     /// `true` or `false`.
@@ -64,7 +65,7 @@ pub enum CharacteristicValue {
 }
 
 /// What may vary in a product, and within which bounds (TMF620 `productSpecCharacteristic`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Characteristic {
     /// Unique within the specification.
@@ -106,7 +107,7 @@ const fn one() -> u32 {
 }
 
 /// How many of one offering a bundle takes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BundleComponent {
     /// The component.
@@ -122,7 +123,7 @@ pub struct BundleComponent {
 }
 
 /// What kind of charge a price is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum OfferingPriceType {
     /// Once.
@@ -134,7 +135,7 @@ pub enum OfferingPriceType {
 }
 
 /// The unit of a recurring charge's period.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum PeriodUnit {
     /// Days.
@@ -148,7 +149,7 @@ pub enum PeriodUnit {
 }
 
 /// How often a recurring charge falls due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RecurringPeriod {
     /// The unit.
@@ -158,7 +159,7 @@ pub struct RecurringPeriod {
 }
 
 /// A price that stood in the catalog when it was published; what a quote charges is decided by pricing, not by this.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OfferingPrice {
     /// The price.
@@ -178,7 +179,7 @@ pub struct OfferingPrice {
 }
 
 /// One offering as a publication froze it: immutable.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OfferingDocument {
     /// The publication.
@@ -216,7 +217,7 @@ pub struct OfferingDocument {
 }
 
 /// The publication that buyers see now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ActivePublication {
     /// The publication.
@@ -228,7 +229,7 @@ pub struct ActivePublication {
 }
 
 /// One line of a search result.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OfferingSummary {
     /// The offering.
@@ -248,7 +249,7 @@ pub struct OfferingSummary {
 }
 
 /// One page of a search, with the time it was made: a user is told how old it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SearchPage {
     /// In order of name, then id.

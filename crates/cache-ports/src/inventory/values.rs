@@ -5,9 +5,10 @@
 use kernel::{ProductId, Version};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The stock of one product. The version counts every change at any of its locations, so one number names one state.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StockItem {
     /// The product: the catalog's offering id.
@@ -31,7 +32,7 @@ pub struct StockItem {
 }
 
 /// The stock of one product at one location.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StockLevel {
     /// The location.
