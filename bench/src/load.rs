@@ -71,13 +71,7 @@ pub async fn measure(
     }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
     let failures = failures as u64;
-    Ok(Sample {
-        per_second: requests / (duration_us / 1e6),
-        p50_us,
-        p99_us,
-        cpu_us: cpu * 1e6 / requests,
-        failures,
-    })
+    Ok(Sample { per_second: requests / (duration_us / 1e6), p50_us, p99_us, cpu_us: cpu * 1e6 / requests, failures })
 }
 
 /// Asks the first path once and returns the body; used to make sure that what is measured is an answer.

@@ -1,12 +1,19 @@
 //! Benchmarks: the product beside its floors, interleaved in the same rounds.
+//!
+//! `run` starts its own durable PostgreSQL and Redis, fills the product through its API, then measures every row of the quality page it knows
+//! at 1, 32 and 128 connections, floor next to product, round after round. Ratios are taken within a round, because these machines are shared.
 
 mod floors;
 mod load;
+mod measure;
 mod pgbench;
 mod process;
+mod product;
 mod report;
+mod rounds;
+mod seed;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -32,11 +39,37 @@ enum Command {
         #[arg(long)]
         redis_url: String,
     },
+    /// Measures and prints the table.
+    Run(Options),
+}
+
+/// How much is measured.
+#[derive(clap::Args)]
+pub struct Options {
+    /// The quoin executable (release build).
+    #[arg(long, default_value = "target/release/quoin")]
+    quoin: PathBuf,
+    /// Rounds; the table shows the median and the spread over them.
+    #[arg(long, default_value_t = 3)]
+    rounds: u32,
+    /// Seconds a measurement lasts.
+    #[arg(long, default_value_t = 4)]
+    seconds: u64,
+    /// Connection counts.
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 32, 128])]
+    connections: Vec<u32>,
+    /// Rows to measure, e.g. `S1,S6`; all when absent.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Writes the table to this file as well.
+    #[arg(long)]
+    write: Option<PathBuf>,
 }
 
 #[tokio::main(worker_threads = 2)]
 async fn main() -> Result<()> {
     match Arguments::parse().command {
         Command::Floors { address, database_url, redis_url } => floors::serve(address, &database_url, &redis_url).await,
+        Command::Run(options) => measure::run(&options).await,
     }
 }

@@ -10,7 +10,9 @@ use anyhow::{Context, Result, bail};
 use tokio::process::{Child, Command};
 
 /// Longest a server may take to answer after its start.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
+/// Unit of the CPU times in `/proc`, on every Linux since 2.6.
+const TICKS_PER_SECOND: f64 = 100.0;
 
 /// A running server process; killed when dropped.
 pub struct ServerProcess {
@@ -53,7 +55,6 @@ impl ServerProcess {
         // The command name may contain blanks: fields are counted from its closing parenthesis.
         let fields: Vec<&str> = stat.rsplit_once(')').context("odd stat line")?.1.split_whitespace().collect();
         let ticks = |index: usize| -> Result<f64> { Ok(fields.get(index).context("short stat line")?.parse()?) };
-        const TICKS_PER_SECOND: f64 = 100.0;
         Ok((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND)
     }
 

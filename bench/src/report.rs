@@ -1,6 +1,6 @@
 //! Medians with their spread, and ratios within a round.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::load::Sample;
 
@@ -59,16 +59,19 @@ impl Report {
         for (line, samples) in &self.samples {
             let rate = Spread::of(samples.iter().map(|sample| sample.per_second));
             let Some(rate) = rate else { continue };
-            let median = |pick: fn(&Sample) -> f64| Spread::of(samples.iter().map(pick)).map_or(0.0, |spread| spread.median);
+            let median =
+                |pick: fn(&Sample) -> f64| Spread::of(samples.iter().map(pick)).map_or(0.0, |spread| spread.median);
             let ratio = floor_of(line).and_then(|floor| {
                 let floor_line = Line { name: floor, ..line.clone() };
                 let floors = self.samples.get(&floor_line)?;
-                let ratio = Spread::of(samples.iter().zip(floors).map(|(own, floor)| own.per_second / floor.per_second))?;
+                let ratio =
+                    Spread::of(samples.iter().zip(floors).map(|(own, floor)| own.per_second / floor.per_second))?;
                 Some(format!("{:.2} [{:.2}..{:.2}] of {floor}", ratio.median, ratio.min, ratio.max))
             });
             let failures: u64 = samples.iter().map(|sample| sample.failures).sum();
-            text += &format!(
-                "| {} | {} | {} | {:.0} [{:.0}..{:.0}] | {:.0} | {:.0} | {:.1} | {} | {failures} |\n",
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {:.0} [{:.0}..{:.0}] | {:.0} | {:.0} | {:.1} | {} | {failures} |",
                 line.row,
                 line.connections,
                 line.name,
