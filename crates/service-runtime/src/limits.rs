@@ -1,0 +1,99 @@
+//! The rate limits every authenticated request passes: one for its tenant, one for its user, apart for reads and writes.
+//!
+//! Owns the choice of policies; counting is the port's. Must never count by what a client claims to be: the actor comes
+//! from the verified token.
+
+use std::{sync::Arc, time::Duration};
+
+use cache_ports::{RateAlgorithm, RateCheck, RateDecision, RateDimension, RateLimiter, RatePolicy, WithoutStore};
+use http::{HeaderValue, Method};
+use serde::Deserialize;
+
+use crate::auth::VerifiedToken;
+
+/// Limits in requests per second; bursts of one second's worth are let through.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// Off only where something in front of the service limits instead.
+    pub enabled: bool,
+    /// Reads of one tenant.
+    pub tenant_reads_per_sec: u32,
+    /// Commands of one tenant.
+    pub tenant_writes_per_sec: u32,
+    /// Reads of one user.
+    pub user_reads_per_sec: u32,
+    /// Commands of one user.
+    pub user_writes_per_sec: u32,
+}
+
+/// The policies in force.
+#[derive(Debug)]
+pub struct Limits {
+    reads: Option<Pair>,
+    writes: Option<Pair>,
+}
+
+#[derive(Debug)]
+struct Pair {
+    tenant: RatePolicy,
+    user: RatePolicy,
+}
+
+impl Limits {
+    /// The policies the configuration asks for.
+    pub fn new(config: &LimitsConfig) -> Self {
+        let pair = |class: &str, tenant, user| {
+            config.enabled.then(|| Pair {
+                tenant: per_second(format!("tenant-{class}"), tenant),
+                user: per_second(format!("user-{class}"), user),
+            })
+        };
+        Self {
+            reads: pair("reads", config.tenant_reads_per_sec, config.user_reads_per_sec),
+            writes: pair("writes", config.tenant_writes_per_sec, config.user_writes_per_sec),
+        }
+    }
+
+    /// No limits, for tests of other things.
+    pub fn off() -> Self {
+        Self { reads: None, writes: None }
+    }
+
+    pub(crate) async fn check(
+        &self,
+        limiter: &dyn RateLimiter,
+        caller: &VerifiedToken,
+        method: &Method,
+    ) -> Option<RateDecision> {
+        let pair = if method.is_safe() { &self.reads } else { &self.writes }.as_ref()?;
+        let check = |policy, dimension, actor| RateCheck { policy, dimension, actor, route: "*" };
+        let checks = [
+            check(&pair.tenant, RateDimension::Tenant, caller.tenant.as_str()),
+            check(&pair.user, RateDimension::User, &caller.subject_hash),
+        ];
+        limiter.check(&caller.tenant, &checks, 1).await
+    }
+}
+
+fn per_second(name: String, limit: u32) -> RatePolicy {
+    RatePolicy {
+        name: Arc::from(name),
+        algorithm: RateAlgorithm::Gcra,
+        limit: limit.max(1),
+        window: Duration::from_secs(1),
+        // Every caller is authenticated: while Redis is away a limit per process keeps order without refusing everybody.
+        without_store: WithoutStore::CountLocally,
+    }
+}
+
+/// The `RateLimit` field (draft-ietf-httpapi-ratelimit-headers): what is left, and seconds until all is available again.
+pub(crate) fn rate_limit_field(decision: &RateDecision) -> Option<HeaderValue> {
+    let reset_secs = decision.reset_after.as_secs() + u64::from(decision.reset_after.subsec_nanos() > 0);
+    HeaderValue::try_from(format!("\"{}\";r={};t={reset_secs}", decision.policy, decision.remaining)).ok()
+}
+
+/// The `RateLimit-Policy` field: the limit and its window of one second.
+pub(crate) fn rate_limit_policy_field(decision: &RateDecision) -> Option<HeaderValue> {
+    HeaderValue::try_from(format!("\"{}\";q={};w=1", decision.policy, decision.limit)).ok()
+}

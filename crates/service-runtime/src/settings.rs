@@ -1,0 +1,85 @@
+//! Configuration: defaults in the program, then a file, then the environment (`QUOIN__HTTP__REQUEST_TIMEOUT_MS`).
+
+use std::path::Path;
+
+use config::{Config, Environment, File, FileFormat};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use crate::{DatabaseConfig, LimitsConfig, server::HttpConfig, telemetry::TelemetryConfig};
+
+/// The runtime's own defaults.
+const RUNTIME_DEFAULTS: &str = include_str!("../default.toml");
+
+/// The settings cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration is not usable")]
+pub struct SettingsError(#[from] config::ConfigError);
+
+/// The sections this crate reads itself.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RuntimeConfig {
+    /// The HTTP side.
+    pub http: HttpConfig,
+    /// PostgreSQL.
+    pub database: DatabaseConfig,
+    /// Rate limits.
+    pub limits: LimitsConfig,
+    /// Logs, traces, metrics.
+    pub telemetry: TelemetryConfig,
+}
+
+/// All settings of a process, by section.
+#[derive(Debug, Clone)]
+pub struct Settings(Config);
+
+impl Settings {
+    /// Reads the layers: the runtime's defaults, then `defaults` (TOML text of each service), then `file`, then the environment.
+    pub fn load(defaults: &[&str], file: Option<&Path>) -> Result<Self, SettingsError> {
+        let mut builder = Config::builder().add_source(File::from_str(RUNTIME_DEFAULTS, FileFormat::Toml));
+        for text in defaults {
+            builder = builder.add_source(File::from_str(text, FileFormat::Toml));
+        }
+        if let Some(file) = file {
+            builder = builder.add_source(File::from(file).format(FileFormat::Toml));
+        }
+        let environment = Environment::with_prefix("QUOIN").prefix_separator("__").separator("__").try_parsing(true);
+        Ok(Self(builder.add_source(environment).build()?))
+    }
+
+    /// One section as its own type.
+    pub fn section<T: DeserializeOwned>(&self, name: &str) -> Result<T, SettingsError> {
+        Ok(self.0.get(name)?)
+    }
+
+    /// The runtime's sections.
+    pub fn runtime(&self) -> Result<RuntimeConfig, SettingsError> {
+        Ok(self.0.clone().try_deserialize()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_complete() {
+        Settings::load(&[], None).unwrap().runtime().unwrap();
+    }
+
+    #[test]
+    fn later_layers_win() {
+        #[derive(Deserialize)]
+        struct Quote {
+            approval_threshold: u32,
+        }
+        let settings =
+            Settings::load(&["[quote]\napproval_threshold = 20", "[quote]\napproval_threshold = 25"], None).unwrap();
+        assert_eq!(settings.section::<Quote>("quote").unwrap().approval_threshold, 25);
+    }
+
+    #[test]
+    fn an_unknown_setting_of_ours_is_an_error() {
+        let settings = Settings::load(&["[http]\nrequest_timout_ms = 1"], None).unwrap();
+        assert!(settings.runtime().is_err());
+    }
+}
