@@ -6,6 +6,7 @@
 mod bearer;
 mod caller;
 mod claims;
+mod identity;
 mod issuer;
 mod keys;
 mod refresh;
@@ -16,6 +17,7 @@ mod verifier;
 pub use bearer::BearerToken;
 pub use caller::Caller;
 pub use claims::AUDIENCE;
+pub use identity::{AuthConfig, Identity, IdentityError};
 pub use issuer::{DEV_ISSUER, DevIssuer, IssuerError, jwks_router};
 pub use keys::{KeyError, TrustedIssuer};
 pub use refresh::{JwksSource, KeyRefresher};

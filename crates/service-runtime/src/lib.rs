@@ -43,10 +43,11 @@ pub use idempotency::{
 };
 pub use limits::{Limits, LimitsConfig};
 pub use openapi::service_router;
-pub use paging::{CursorSigner, Page};
+pub use paging::{CursorConfig, CursorSigner, Page};
 pub use path::{PathId, PathIds2, PathIds3};
 pub use problem::{ApiResult, FieldProblem, MAX_FIELD_PROBLEMS, PROBLEM_JSON, Problem, ProblemDocument};
 pub use query::{Limit, Params};
+pub use server::HttpConfig;
 pub use settings::{RuntimeConfig, Settings, SettingsError};
 pub use state::{OutboxHint, ServiceParts, ServiceState};
 pub use tenant_tx::TenantTx;

@@ -44,6 +44,14 @@ impl<T> Page<T> {
     }
 }
 
+/// How list positions are signed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CursorConfig {
+    /// The same in all replicas. Empty: a new one a process, so that a cursor lives as long as its process.
+    pub secret: SecretString,
+}
+
 /// Signs and opens cursors. All replicas of a service share the key.
 #[derive(Clone)]
 pub struct CursorSigner(hmac::Key);
@@ -52,6 +60,16 @@ impl CursorSigner {
     /// A signer with a secret.
     pub fn new(secret: &SecretString) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes()))
+    }
+
+    /// A signer as configured.
+    pub fn from_config(config: &CursorConfig) -> Result<Self, aws_lc_rs::error::Unspecified> {
+        if !config.secret.expose_secret().is_empty() {
+            return Ok(Self::new(&config.secret));
+        }
+        let mut secret = [0; 32];
+        aws_lc_rs::rand::fill(&mut secret)?;
+        Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, &secret)))
     }
 
     /// A cursor that stands for `position` in the list `list` of `tenant`. `list` also names the filters in force.

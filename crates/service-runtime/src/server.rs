@@ -9,6 +9,8 @@ mod lifecycle;
 mod listener;
 mod meters;
 
+use std::net::SocketAddr;
+
 use serde::Deserialize;
 
 pub use fallback::with_fallbacks;
@@ -19,6 +21,10 @@ pub use listener::serve;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpConfig {
+    /// Address and port for clients.
+    pub bind: SocketAddr,
+    /// Address and port for `/live`, `/ready` and `/metrics`: not reachable from outside.
+    pub internal_bind: SocketAddr,
     /// A request that takes longer is answered 503.
     pub request_timeout_ms: u64,
     /// A client that sends its headers more slowly is cut off.

@@ -5,7 +5,7 @@ use std::path::Path;
 use config::{Config, Environment, File, FileFormat};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::{DatabaseConfig, LimitsConfig, server::HttpConfig, telemetry::TelemetryConfig};
+use crate::{CursorConfig, DatabaseConfig, HttpConfig, LimitsConfig, auth::AuthConfig, telemetry::TelemetryConfig};
 
 /// The runtime's own defaults.
 const RUNTIME_DEFAULTS: &str = include_str!("../default.toml");
@@ -20,6 +20,10 @@ pub struct SettingsError(#[from] config::ConfigError);
 pub struct RuntimeConfig {
     /// The HTTP side.
     pub http: HttpConfig,
+    /// Who is believed.
+    pub auth: AuthConfig,
+    /// List positions.
+    pub cursors: CursorConfig,
     /// PostgreSQL.
     pub database: DatabaseConfig,
     /// Rate limits.

@@ -73,7 +73,8 @@ struct StoredRow {
 impl Records {
     /// The statements for the schema of `service`.
     pub(crate) fn of(service: &'static str) -> Self {
-        let table = format!("{service}.idempotency_record");
+        // Quoted: `order` is a word of SQL.
+        let table = format!(r#""{service}".idempotency_record"#);
         let complete = format!(
             "update {table} set status = $4, body = $5, content_type = $6, etag = $7, location = $8 \
              where tenant_id = $1 and route = $2 and key_hash = $3"

@@ -32,7 +32,8 @@ pub async fn run_idempotency_sweeper(pool: PgPool, service: &'static str, stop: 
 }
 
 async fn sweep(pool: &PgPool, service: &str) -> Result<u64, sqlx::Error> {
-    let table = format!("{service}.idempotency_record");
+    // Quoted: `order` is a word of SQL.
+    let table = format!(r#""{service}".idempotency_record"#);
     let statement = format!(
         "delete from {table} where (tenant_id, route, key_hash) in (select tenant_id, route, key_hash from {table} \
          where created_at < now() - make_interval(days => $1) order by created_at limit $2 for update skip locked)"
