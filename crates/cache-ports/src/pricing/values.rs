@@ -8,11 +8,12 @@ use kernel::{
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use crate::catalog::{OfferingPriceType as PriceType, PeriodUnit, RecurringPeriod as Period};
 
 /// How the tiers of an entry turn a quantity into a charge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum QuantityModel {
     /// All units at the price of the tier the quantity falls into.
@@ -26,7 +27,7 @@ pub enum QuantityModel {
 }
 
 /// One step of a price: covers quantities above the previous tier's bound up to and including its own.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Tier {
     /// The upper bound, inclusive; absent on the last tier, which is open.
@@ -41,7 +42,7 @@ pub struct Tier {
 }
 
 /// What one offering costs: one kind of charge, for the time in which it is valid.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PriceBookEntry {
     /// The catalog's offering.
@@ -67,7 +68,7 @@ pub struct PriceBookEntry {
 }
 
 /// One version of a price book: immutable.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PriceBookDocument {
     /// The price book.
@@ -89,7 +90,7 @@ pub struct PriceBookDocument {
 }
 
 /// The terms by which usage will be charged once it is measured.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RateCard {
     /// How the tiers are read.
@@ -102,7 +103,7 @@ pub struct RateCard {
 }
 
 /// One charge of one item. Amounts are whole minor units; unit prices may carry more digits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PricedItem {
     /// The caller's name for the line.
@@ -143,7 +144,7 @@ pub struct PricedItem {
 }
 
 /// The recurring charges of one period length.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RecurringTotal {
     /// The period.
@@ -155,7 +156,7 @@ pub struct RecurringTotal {
 }
 
 /// Sums of rounded lines. One-time, recurring and usage charges stay apart; `list` and `net` are contract values.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PriceTotals {
     /// The contract value by the book: one-time charges and the recurring ones of all periods counted.
@@ -175,7 +176,7 @@ pub struct PriceTotals {
 }
 
 /// Something a seller should know about a price that was computed all the same.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PriceWarning {
     /// Stable name.
@@ -187,7 +188,7 @@ pub struct PriceWarning {
 }
 
 /// A computed price that was not kept: no evidence.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PricePreview {
     /// When it was computed.
@@ -209,7 +210,7 @@ pub struct PricePreview {
 }
 
 /// What decides whether a price needs approval. Percentages are rounded up, so that no discount hides below a limit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ApprovalInputs {
     /// The deepest discount of a line, zero when none is below list.
@@ -223,7 +224,7 @@ pub struct ApprovalInputs {
 }
 
 /// One step of the waterfall for one line, in exact numbers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TraceStep {
     /// The step's number in the waterfall.
@@ -242,7 +243,7 @@ pub struct TraceStep {
 }
 
 /// A copy of a sealed price, for display. Whoever shows it removes what the reader may not see.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FinalPriceDisplay {
     /// The sealed price.
