@@ -1,1 +1,26 @@
-//! cache-engine
+//! Every cache port, implemented once over a store of bytes.
+//!
+//! Owns the frame a value is kept in, the protocol of leases, versions and tombstones, single flight, the in-process tier, and
+//! the stores that live in this process. Reading order of the code: `store` (what is needed of a store), `frame`, `protocol`,
+//! `read_through`, then `ports`. Must never know a client library or a service.
+
+mod counting;
+mod engine;
+mod flight;
+mod fresh;
+mod memory;
+mod memory_tier;
+mod meters;
+mod none;
+mod ports;
+mod read_through;
+
+pub mod frame;
+pub mod protocol;
+pub mod store;
+
+
+pub use engine::{Engine, EngineConfig};
+pub use memory::MemoryStore;
+pub use none::NoStore;
+pub use store::{ByteStore, Place, StoreError, Stored};

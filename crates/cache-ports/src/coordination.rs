@@ -5,7 +5,10 @@
 
 pub mod keyspaces;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use kernel::{ContentHash, QuoteId, TenantId};
@@ -68,13 +71,15 @@ pub enum LockKey {
 pub struct LockLease {
     key: LockKey,
     token: [u8; 16],
-    deadline: std::time::Instant,
+    asked: Instant,
+    deadline: Instant,
 }
 
 impl LockLease {
-    /// A lease on `key` until `deadline`; only its holder knows `token`. For implementations of [`ShortLivedLock`].
-    pub const fn new(key: LockKey, token: [u8; 16], deadline: std::time::Instant) -> Self {
-        Self { key, token, deadline }
+    /// A lease on `key` from `asked` until `deadline`; only its holder knows `token`. For implementations of
+    /// [`ShortLivedLock`].
+    pub const fn new(key: LockKey, token: [u8; 16], asked: Instant, deadline: Instant) -> Self {
+        Self { key, token, asked, deadline }
     }
 
     /// What is locked.
@@ -89,7 +94,12 @@ impl LockLease {
 
     /// How long the lock still holds by this process's clock, counted from before it was asked for.
     pub fn remaining(&self) -> Duration {
-        self.deadline.saturating_duration_since(std::time::Instant::now())
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// How long the lock has been held by this process's clock.
+    pub fn held(&self) -> Duration {
+        self.asked.elapsed()
     }
 }
 

@@ -1,0 +1,109 @@
+//! The in-process tier: typed values of keyspaces that never change under their key.
+//!
+//! Owns the bound in bytes and the age limit. A hit renders no key, parses nothing and takes no lock shared by all cores.
+//! Must never be given a keyspace that events invalidate: nothing would tell it in time.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use cache_ports::{Served, ServedFrom, key::PackedKey, keyspace::Keyspace};
+use kernel::Version;
+use quick_cache::{OptionsBuilder, Weighter, sync::Cache};
+
+/// A decoded value takes about as much room again as its JSON, twice.
+const DECODED_PER_JSON_BYTE: u64 = 2;
+/// Table entry, counters and allocations beside the value.
+const ENTRY_OVERHEAD_BYTES: u64 = 160;
+/// A shard must have room for several of the largest values, or they would never be kept.
+const LARGEST_VALUES_PER_SHARD: u32 = 4;
+
+/// See the module.
+pub(crate) struct MemoryTier<T> {
+    cache: Cache<Box<[u8]>, Entry<T>, ByBytes>,
+    max_age_ms: u64,
+}
+
+/// One value.
+pub(crate) struct Entry<T> {
+    pub(crate) value: Arc<T>,
+    pub(crate) json: Option<Bytes>,
+    pub(crate) version: Version,
+    /// When the authority was asked, in the engine's milliseconds; before zero when that was before the engine was built.
+    pub(crate) born_ms: i64,
+    /// From then on it is not served.
+    pub(crate) ends_ms: u64,
+    pub(crate) payload_bytes: usize,
+}
+
+impl<T> Clone for Entry<T> {
+    fn clone(&self) -> Self {
+        Self { value: Arc::clone(&self.value), json: self.json.clone(), ..*self }
+    }
+}
+
+#[derive(Clone)]
+struct ByBytes;
+
+impl<T> Weighter<Box<[u8]>, Entry<T>> for ByBytes {
+    fn weight(&self, key: &Box<[u8]>, entry: &Entry<T>) -> u64 {
+        let json = u64::from(entry.json.is_some());
+        key.len() as u64 + entry.payload_bytes as u64 * (DECODED_PER_JSON_BYTE + json) + ENTRY_OVERHEAD_BYTES
+    }
+}
+
+impl<T> MemoryTier<T> {
+    /// The tier for `keyspace`, if it declares one.
+    pub(crate) fn of(keyspace: &Keyspace) -> Option<Self> {
+        let (max_bytes, max_age) = keyspace.in_memory()?;
+        let shards = (max_bytes / keyspace.size.max_bytes / LARGEST_VALUES_PER_SHARD).clamp(1, 64);
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(max_bytes as usize / 4096)
+            .weight_capacity(max_bytes.into())
+            .shards(shards as usize)
+            .build()
+            .ok()?;
+        let cache = Cache::with_options(
+            options,
+            ByBytes,
+            quick_cache::DefaultHashBuilder::default(),
+            quick_cache::sync::DefaultLifecycle::default(),
+        );
+        Some(Self { cache, max_age_ms: u64::try_from(max_age.as_millis()).unwrap_or(u64::MAX) })
+    }
+
+    /// A value that is still young enough.
+    pub(crate) fn get(&self, key: &PackedKey, min: Version, now_ms: u64) -> Option<Served<T>> {
+        let entry = self.cache.get(key.as_slice())?;
+        if entry.ends_ms <= now_ms || entry.version < min {
+            return None;
+        }
+        let age_ms = now_ms.saturating_sub_signed(entry.born_ms);
+        Some(Served {
+            value: entry.value,
+            json: entry.json,
+            version: entry.version,
+            age: Duration::from_millis(age_ms),
+            source: ServedFrom::L1,
+        })
+    }
+
+    /// Keeps a value of that age for as long as the keyspace allows, but not past `left`.
+    pub(crate) fn keep(&self, key: &[u8], served: &Served<T>, payload_bytes: usize, left: Duration, now_ms: u64) {
+        let left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).min(self.max_age_ms);
+        let age_ms = i64::try_from(served.age.as_millis()).unwrap_or(i64::MAX);
+        let entry = Entry {
+            value: Arc::clone(&served.value),
+            json: served.json.clone(),
+            version: served.version,
+            born_ms: i64::try_from(now_ms).unwrap_or(i64::MAX).saturating_sub(age_ms),
+            ends_ms: now_ms.saturating_add(left_ms),
+            payload_bytes,
+        };
+        self.cache.insert(key.into(), entry);
+    }
+
+    /// Bytes kept, by the tier's own estimate.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.cache.weight()
+    }
+}

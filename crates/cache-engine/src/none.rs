@@ -1,0 +1,73 @@
+//! No store: every read goes to the authority, every limit is counted by this process alone.
+//!
+//! Owns the answers of a store that is not there on purpose. Unlike one that failed, it makes no invalidation wait.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use cache_ports::keyspace::Workload;
+use kernel::Version;
+
+use crate::{
+    frame::HEADER_BYTES,
+    store::{
+        ByteStore, CountReply, CountRequest, FillReply, FillRequest, InvalidateReply, LeaseReply, LeaseRequest,
+        LeaseToken, Place, StoreError, Stored,
+    },
+};
+
+/// See the module.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoStore;
+
+#[async_trait]
+impl ByteStore for NoStore {
+    async fn read(&self, _at: Place<'_>) -> Result<Option<Stored>, StoreError> {
+        Ok(None)
+    }
+
+    async fn read_many(&self, _workload: Workload, keys: &[&str]) -> Result<Vec<Option<Stored>>, StoreError> {
+        Ok(vec![None; keys.len()])
+    }
+
+    async fn lease(&self, _at: Place<'_>, _request: LeaseRequest) -> Result<LeaseReply, StoreError> {
+        Err(StoreError::Unavailable)
+    }
+
+    async fn fill(&self, _at: Place<'_>, _request: FillRequest<'_>) -> Result<FillReply, StoreError> {
+        Ok(FillReply::LeaseLost)
+    }
+
+    async fn abandon(&self, _at: Place<'_>, _token: LeaseToken) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn invalidate(
+        &self,
+        _at: Place<'_>,
+        _at_least: Version,
+        _ttl: Duration,
+    ) -> Result<InvalidateReply, StoreError> {
+        Ok(InvalidateReply::NotOlder)
+    }
+
+    async fn discard(&self, _at: Place<'_>, _header: &[u8; HEADER_BYTES]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn put(&self, _at: Place<'_>, _frame: &[u8], _ttl: Duration) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn acquire(&self, _at: Place<'_>, _token: LeaseToken, _ttl: Duration) -> Result<bool, StoreError> {
+        Err(StoreError::Unavailable)
+    }
+
+    async fn release(&self, _at: Place<'_>, _token: LeaseToken) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    async fn count(&self, _requests: &[CountRequest<'_>]) -> Result<Vec<CountReply>, StoreError> {
+        Err(StoreError::Unavailable)
+    }
+}

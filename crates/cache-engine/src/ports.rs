@@ -1,0 +1,32 @@
+//! The ports, each a thin shape over the same way of reading.
+//!
+//! Owns which keyspace serves which method. Must never hold a rule that belongs to all of them.
+
+mod catalog;
+mod idempotency;
+mod inventory;
+mod locks;
+mod order;
+mod pricing;
+mod quote;
+mod rate;
+
+use std::sync::Arc;
+
+use cache_ports::Caches;
+
+use crate::engine::Core;
+
+/// Every port over one core.
+pub(crate) fn all(core: &Arc<Core>) -> Caches {
+    Caches {
+        catalog: Arc::new(catalog::Catalog::over(core)),
+        pricing: Arc::new(pricing::Pricing::over(core)),
+        quote: Arc::new(quote::Quotes::over(core)),
+        order: Arc::new(order::Orders::over(core)),
+        inventory: Arc::new(inventory::Inventory::over(core)),
+        idempotency: Arc::new(idempotency::Idempotency::over(core)),
+        locks: Arc::new(locks::Locks::over(core)),
+        rate: Arc::new(rate::Rate::over(core)),
+    }
+}
