@@ -1,15 +1,16 @@
-//! `dev-stack up|down|status|env`: the shared servers of the tests, by hand and for the Makefile.
+//! `dev-stack up|down|status|env|database`: the shared servers of the tests, by hand and for the Makefile.
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 use dev_stack::{Component, shared_state, stop_shared, test};
 
-const USAGE: &str = "usage: dev-stack up | down | status | env
-  up      start the servers that all tests share, or find those that run
-  down    end them
-  status  say which of them answer
-  env     print them as shell variables: eval \"$(dev-stack env)\"";
+const USAGE: &str = "usage: dev-stack up | down | status | env | database
+  up        start the servers that all tests share, or find those that run
+  down      end them
+  status    say which of them answer
+  env       print them as shell variables: eval \"$(dev-stack env)\"
+  database  make a database with all migrations and print its URL; it lives as long as the shared PostgreSQL";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -19,6 +20,7 @@ async fn main() -> ExitCode {
         "down" => stop_shared().await,
         "status" => status().await,
         "env" => environment().await,
+        "database" => database().await,
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
@@ -59,5 +61,12 @@ async fn environment() -> Result<()> {
     for state in shared_state().await {
         println!("export {}={}", state.component.test_url_variable(), state.url());
     }
+    Ok(())
+}
+
+async fn database() -> Result<()> {
+    let database = test::whole_database().await?;
+    println!("{}", database.admin_url());
+    std::mem::forget(database); // its destructor would drop what was asked for
     Ok(())
 }

@@ -25,8 +25,9 @@ pub async fn migrate(url: &str, folders: &[&str]) -> Result<()> {
         let path = migrations_folder().join(folder);
         let mut migrator =
             Migrator::new(path.clone()).await.with_context(|| format!("cannot read {}", path.display()))?;
-        migrator.create_schema(folder.to_string());
-        migrator.dangerous_set_table_name(format!("{folder}.schema_migrations"));
+        // Quoted, because `order` is a word of SQL.
+        migrator.create_schema(format!(r#""{folder}""#));
+        migrator.dangerous_set_table_name(format!(r#""{folder}".schema_migrations"#));
         migrator.run_direct(None, &mut connection, false).await.with_context(|| format!("cannot migrate {folder}"))?;
     }
     connection.close().await?;

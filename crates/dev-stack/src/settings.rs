@@ -31,7 +31,7 @@ impl Source {
 /// Whether the servers keep their promises across a power cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
-    /// Nothing is flushed to disk: right for tests and demos, a lie in a benchmark.
+    /// Nothing is flushed to disk: right for tests, a lie in a demonstration or a benchmark.
     #[default]
     Throwaway,
     /// PostgreSQL and Kafka run with their production defaults.

@@ -29,7 +29,7 @@ pub struct StackRequest {
     pub redis: Need,
     /// The log of facts.
     pub kafka: Need,
-    /// Whether data must survive a power cut; only benches care.
+    /// Whether data must survive a power cut, at its price in time.
     pub durability: Durability,
 }
 

@@ -42,14 +42,26 @@ impl TestDatabase {
 
     /// URL of the superuser: for fixtures and for looking at what row-level security hides.
     pub fn admin_url(&self) -> String {
-        self.server.clone().database(&self.name).to_url_lossy().to_string()
+        url_of(&self.server.clone().database(&self.name))
     }
 
     /// URL of a service's role as in production: not the owner, row-level security applies. The role must come from a
     /// migration, e.g. `catalog_serve` or `catalog_work`.
     pub fn service_url(&self, role: &str) -> String {
-        self.server.clone().database(&self.name).username(role).password(ROLE_PASSWORD).to_url_lossy().to_string()
+        url_of(&self.server.clone().database(&self.name).username(role).password(ROLE_PASSWORD))
     }
+}
+
+/// The URL without sqlx's own parameters, so that `psql` takes it as well.
+fn url_of(options: &PgConnectOptions) -> String {
+    let mut url = options.to_url_lossy();
+    let foreign: Vec<_> = url
+        .query_pairs()
+        .filter(|(name, _)| name != "statement-cache-capacity")
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect();
+    url.query_pairs_mut().clear().extend_pairs(foreign);
+    url.into()
 }
 
 impl Drop for TestDatabase {
@@ -102,8 +114,7 @@ async fn build(connection: &mut PgConnection, server: &PgConnectOptions, folders
     let unfinished = format!("{name}_unfinished");
     drop_database(connection, &unfinished).await?;
     sqlx::query(AssertSqlSafe(format!(r#"create database "{unfinished}""#))).execute(&mut *connection).await?;
-    let url = server.clone().database(&unfinished).to_url_lossy().to_string();
-    migrate(&url, folders).await?;
+    migrate(&url_of(&server.clone().database(&unfinished)), folders).await?;
     let_services_log_in(connection).await?;
     sqlx::query(AssertSqlSafe(format!(r#"alter database "{unfinished}" rename to "{name}""#)))
         .execute(connection)
