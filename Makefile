@@ -24,8 +24,8 @@ check: setup ## What must hold before a commit: format, lints, tidy, dependencie
 generate: setup ## Write the generated files again: query data, API documents, keyspace and event pages
 	@scripts/generate
 
-bench: setup ## Measure the floors and the product beside each other (release build)
-	@scripts/bench
+bench: ## Measure the floors and the product beside each other: make bench ARGS="--only S1"
+	@scripts/bench $(ARGS)
 
 real: setup ## Prove it on real invoices: make real DATA=online-retail.csv.gz
 	@test -n "$${DATA:-}" || { echo 'make real: name the file of invoices, e.g. make real DATA=online-retail.csv.gz' >&2; exit 2; }
