@@ -144,9 +144,9 @@ impl Server {
                 Err(error) => refusals.push(format!("local process: {error:#}")),
             }
         }
-        let variable = component.url_variable();
+        let (variable, for_tests) = (component.url_variable(), component.test_url_variable());
         Err(anyhow!(
-            "{component} cannot be had here\n  {}\n  or name a running one in {variable}",
+            "{component} cannot be had here\n  {}\n  or name a running one in {variable} (for tests: {for_tests})",
             refusals.join("\n  ")
         ))
     }
