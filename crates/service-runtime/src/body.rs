@@ -59,6 +59,10 @@ where
 
 /// Parses and validates a body that was read by other means.
 pub fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, Problem> {
+    // serde would take a list for an object, its items for the fields in order: nobody means that.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::invalid().pointer("", "invalid-value", "The body must be an object"));
+    }
     let value: T = serde_json::from_slice(bytes).map_err(|error| refused_by_serde::<T>(&error, bytes))?;
     match value.validate() {
         Ok(()) => Ok(value),

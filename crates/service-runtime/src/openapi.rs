@@ -3,11 +3,17 @@
 use axum::{Router, routing::get};
 use bytes::Bytes;
 use http::header;
-use utoipa::openapi::{
-    Info, OpenApi,
-    security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        Content, Info, OpenApi, PathItem, Ref, RefOr, Response,
+        path::Operation,
+        security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+    },
 };
 use utoipa_axum::router::OpenApiRouter;
+
+use crate::{Problem, problem::PROBLEM_MEDIA_TYPE};
 
 /// The name of the bearer scheme in the documents.
 const BEARER: &str = "bearer";
@@ -18,13 +24,39 @@ where
     S: Clone + Send + Sync + 'static,
 {
     let base = format!("/{service}/v1");
-    let (router, mut document) = OpenApiRouter::new().nest(&base, routes).split_for_parts();
+    let (served, mut document) = OpenApiRouter::new().nest(&base, routes).split_for_parts();
     document.info = Info::new(title, "1");
     let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     let components = document.components.get_or_insert_default();
+    components.schemas.insert(Problem::name().into_owned(), Problem::schema());
+    let mut nested = Vec::new();
+    Problem::schemas(&mut nested);
+    components.schemas.extend(nested);
     components.add_security_scheme(BEARER, SecurityScheme::Http(scheme));
     document.security = Some(vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]);
+    document.paths.paths.values_mut().flat_map(operations).for_each(answer_with_problems);
     let json = Bytes::from(serde_json::to_vec(&document).unwrap_or_default());
     let show = move || std::future::ready(([(header::CONTENT_TYPE, "application/json")], json.clone()));
-    (router.route(&format!("{base}/openapi.json"), get(show)), document)
+    (served.route(&format!("{base}/openapi.json"), get(show)), document)
+}
+
+fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem { get, put, post, delete, patch, .. } = path;
+    [get, put, post, delete, patch].into_iter().filter_map(Option::as_mut)
+}
+
+/// Whatever is refused is a problem, in its own media type; so is every answer the operation does not list.
+fn answer_with_problems(operation: &mut Operation) {
+    let responses = &mut operation.responses.responses;
+    let unlisted = || RefOr::T(Response::new("A problem"));
+    responses.entry("default".to_owned()).or_insert_with(unlisted);
+    for (status, response) in responses.iter_mut() {
+        if let RefOr::T(response) = response
+            && !status.starts_with(['1', '2', '3'])
+        {
+            let problem = Content::new(Some(Ref::from_schema_name(Problem::name())));
+            response.content.clear();
+            response.content.insert(PROBLEM_MEDIA_TYPE.to_owned(), RefOr::T(problem));
+        }
+    }
 }

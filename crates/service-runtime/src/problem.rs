@@ -21,8 +21,10 @@ use crate::{context, etag};
 /// What a handler returns.
 pub type ApiResult<T> = Result<T, Problem>;
 
+pub(crate) const PROBLEM_MEDIA_TYPE: &str = "application/problem+json";
+
 /// The media type of a problem.
-pub const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+pub const PROBLEM_JSON: HeaderValue = HeaderValue::from_static(PROBLEM_MEDIA_TYPE);
 
 /// Most field problems one answer lists; the rest would not be read.
 pub const MAX_FIELD_PROBLEMS: usize = 100;

@@ -12,7 +12,7 @@ const RETENTION_DAYS: i32 = 90;
 const BATCH_ROWS: i64 = 1_000;
 
 /// Time between two looks when nothing is left to delete.
-const PAUSE: Duration = Duration::from_secs(600);
+const PAUSE: Duration = Duration::from_mins(10);
 
 /// Deletes old records of `service` until stopped. `pool` connects as `<service>_work`, which sees all tenants' records.
 pub async fn run_idempotency_sweeper(pool: PgPool, service: &'static str, stop: CancellationToken) {

@@ -47,7 +47,7 @@ pub struct ProblemDocument {
     pub allowed: Option<Vec<String>>,
     /// Members of particular kinds of problems.
     #[serde(flatten)]
-    #[schema(additional_properties, value_type = Object)]
+    #[schema(ignore)]
     pub members: Map<String, Value>,
 }
 

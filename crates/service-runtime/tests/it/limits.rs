@@ -1,0 +1,32 @@
+//! Rate limits: counted by verified identity, told in headers, refused with a time to wait.
+
+use service_runtime::{Limits, LimitsConfig, Role, ServiceState, testing::TestService};
+
+use crate::counters::{Counters, router, tenant, with_cache};
+
+#[tokio::test]
+async fn a_user_above_his_limit_waits_and_another_does_not() {
+    let counters = Counters::start(with_cache()).await;
+    let mut parts = counters.identity.service_parts("catalog", counters.pool.clone(), with_cache());
+    parts.limits = Limits::new(&LimitsConfig {
+        enabled: true,
+        tenant_reads_per_sec: 1_000,
+        tenant_writes_per_sec: 1_000,
+        user_reads_per_sec: 5,
+        user_writes_per_sec: 5,
+    });
+    let service = TestService::start(router(ServiceState::new(parts)), &counters.identity).await;
+    let ann = service.client(&tenant("acme"), "ann", &[Role::Buyer]);
+    let replies = futures::future::join_all((0..40).map(|_| ann.get("/catalog/v1/counters").send())).await;
+    let passed = replies.iter().filter(|reply| reply.status == 200).count();
+    // Five at once, and one more for each fifth of a second the test may take.
+    assert!((5..40).contains(&passed), "{passed} passed");
+    let refused = replies.iter().find(|reply| reply.status != 200).unwrap();
+    assert_eq!(refused.expect_problem(429, "rate-limited")["retryAfterSeconds"], 1);
+    assert_eq!(refused.header("retry-after"), "1");
+    assert!(refused.header("ratelimit").starts_with("\"user-reads\";r=0;t="), "{:?}", refused.headers);
+    assert_eq!(refused.header("ratelimit-policy"), "\"user-reads\";q=5;w=1");
+    let bob = service.client(&tenant("acme"), "bob", &[Role::Buyer]);
+    let reply = bob.get("/catalog/v1/counters").send().await.expect(200);
+    assert!(reply.header("ratelimit").starts_with("\"user-reads\";r="), "{:?}", reply.headers);
+}
