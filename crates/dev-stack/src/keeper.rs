@@ -86,3 +86,56 @@ pub(crate) fn touch(used: &Path) -> Result<()> {
     fs::write(used, b"in use; remove me and the server stops\n")
         .with_context(|| format!("cannot write {}", used.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::CommandExt;
+    use std::process::{Child, Command};
+    use std::time::{Duration, Instant, SystemTime};
+
+    use super::{IDLE_MINUTES, Kept, Lifetime, touch, watch};
+
+    /// A process that would live for ten minutes, with a keeper that looks at `used`.
+    fn kept(used: &std::path::Path) -> Child {
+        let child = Command::new("sleep").arg("600").process_group(0).spawn().expect("sleep starts");
+        let lifetime = Lifetime::Shared { used: used.to_path_buf() };
+        watch(&lifetime, &Kept::Process { pid: child.id(), signal: "TERM" }, None).expect("the keeper starts");
+        child
+    }
+
+    fn assert_ends(mut child: Child) {
+        let started = Instant::now();
+        while child.try_wait().expect("it is our child").is_none() {
+            assert!(started.elapsed() < Duration::from_secs(20), "the keeper did not end its server");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    #[test]
+    fn a_shared_server_ends_when_its_used_file_goes_away() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let used = folder.path().join("server.used");
+        touch(&used).expect("the file is written");
+        let mut child = kept(&used);
+        std::thread::sleep(Duration::from_millis(1500)); // longer than the keeper's own pause: it looked at least once
+        assert!(child.try_wait().expect("it is our child").is_none(), "a used server must go on");
+        std::fs::remove_file(&used).expect("the file was there");
+        assert_ends(child);
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "file times are the machine's own")]
+    fn a_shared_server_nobody_used_for_long_ends() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let used = folder.path().join("server.used");
+        touch(&used).expect("the file is written");
+        let long_ago = SystemTime::now() - Duration::from_secs(u64::from(IDLE_MINUTES + 5) * 60);
+        std::fs::File::options()
+            .write(true)
+            .open(&used)
+            .expect("it is there")
+            .set_modified(long_ago)
+            .expect("it is ours");
+        assert_ends(kept(&used));
+    }
+}
