@@ -19,7 +19,6 @@ pub mod frame;
 pub mod protocol;
 pub mod store;
 
-
 pub use engine::{Engine, EngineConfig};
 pub use memory::MemoryStore;
 pub use none::NoStore;

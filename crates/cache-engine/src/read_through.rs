@@ -223,6 +223,8 @@ impl<T: Cached> ReadThrough<T> {
         counter.increment(1);
         self.meters.served_at(age);
         let payload_bytes = payload.len();
+        // A client library hands out slices of its read buffer; what stays in memory must not keep that whole buffer alive.
+        let payload = if self.tier.is_some() { Bytes::copy_from_slice(&payload) } else { payload };
         let served = Served { value, json: self.sendable(payload), version, age, source };
         if !stale {
             self.keep_in_memory(address, &served, payload_bytes, fresh_for);

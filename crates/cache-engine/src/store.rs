@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cache_ports::{RateAlgorithm, keyspace::Workload};
-use kernel::Version;
 
 use crate::frame::HEADER_BYTES;
+
+pub use cache_ports::{RateAlgorithm, keyspace::Workload};
+pub use kernel::Version;
 
 /// Where something lies: the logical store, and the key in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

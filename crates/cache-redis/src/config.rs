@@ -1,0 +1,135 @@
+//! Where Redis is and how patient we are with it.
+//!
+//! Owns the defaults. Must never hold a secret in the clear: a URL with a password stays out of `Debug`.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use cache_engine::store::Workload;
+use fred::types::config::Config;
+
+/// The connections a workload uses: those of one group share a pool, a breaker and, if configured, a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PoolName {
+    /// Catalog content and summaries.
+    Content,
+    /// Previews.
+    Preview,
+    /// Rate limits.
+    RateLimit,
+    /// Idempotency and locks.
+    Coordination,
+}
+
+impl PoolName {
+    /// All pools.
+    pub const ALL: [Self; 4] = [Self::Content, Self::Preview, Self::RateLimit, Self::Coordination];
+
+    /// The pool a workload uses.
+    pub const fn of(workload: Workload) -> Self {
+        match workload {
+            Workload::Catalog | Workload::Summary => Self::Content,
+            Workload::Preview => Self::Preview,
+            Workload::RateLimit => Self::RateLimit,
+            Workload::Idempotency | Workload::Lock => Self::Coordination,
+        }
+    }
+
+    /// Its word in configuration and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Content => "content",
+            Self::Preview => "preview",
+            Self::RateLimit => "rate-limit",
+            Self::Coordination => "coordination",
+        }
+    }
+}
+
+/// See the module.
+#[derive(Clone)]
+pub struct RedisConfig {
+    /// `redis://[user:password@]host:port[/database]`, or `rediss://` for TLS, for every pool that has none of its own.
+    pub url: String,
+    /// Servers of their own for single pools.
+    pub pool_urls: BTreeMap<PoolName, String>,
+    /// In front of every key: tells deployments, and tests, apart.
+    pub key_prefix: String,
+    /// How long one command may take.
+    pub timeout: Duration,
+    /// Connections of the content pool; the others have one each.
+    pub content_connections: usize,
+    /// Commands that may wait for a connection's turn; more are refused at once.
+    pub command_buffer: usize,
+}
+
+impl RedisConfig {
+    /// The defaults, for a server at `url`.
+    pub fn at(url: impl Into<String>) -> Self {
+        Self { url: url.into(), ..Self::default() }
+    }
+
+    pub(crate) fn url_of(&self, pool: PoolName) -> &str {
+        self.pool_urls.get(&pool).unwrap_or(&self.url)
+    }
+}
+
+impl Default for RedisConfig {
+    fn default() -> Self {
+        Self {
+            url: "redis://127.0.0.1:6379".into(),
+            pool_urls: BTreeMap::new(),
+            key_prefix: String::new(),
+            timeout: Duration::from_millis(50),
+            content_connections: 2,
+            command_buffer: 4096,
+        }
+    }
+}
+
+impl fmt::Debug for RedisConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let servers: Vec<String> = PoolName::ALL.iter().map(|pool| without_credentials(self.url_of(*pool))).collect();
+        f.debug_struct("RedisConfig")
+            .field("servers", &servers)
+            .field("key_prefix", &self.key_prefix)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+fn without_credentials(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
+        _ => url.to_owned(),
+    }
+}
+
+/// A Redis URL that cannot be understood. The URL itself is left out: it may hold a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the Redis URL of the {pool} pool cannot be understood")]
+pub struct InvalidRedisUrl {
+    /// The pool.
+    pub pool: &'static str,
+}
+
+pub(crate) fn parse(config: &RedisConfig, pool: PoolName) -> Result<Config, InvalidRedisUrl> {
+    Config::from_url(config.url_of(pool)).map_err(|_| InvalidRedisUrl { pool: pool.as_str() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_password() {
+        let config = RedisConfig::at("redis://quoin:hunter2@cache.internal:6379/1");
+        let text = format!("{config:?}");
+        assert!(!text.contains("hunter2") && text.contains("cache.internal"), "{text}");
+    }
+
+    #[test]
+    fn a_url_that_is_none_is_refused_without_repeating_it() {
+        let refused = parse(&RedisConfig::at("hunter2"), PoolName::Content);
+        assert_eq!(refused.err(), Some(InvalidRedisUrl { pool: "content" }));
+    }
+}

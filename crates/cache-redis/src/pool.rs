@@ -1,0 +1,229 @@
+//! The connections of one pool.
+//!
+//! Owns connecting, the time budget of every command, the breaker, and what is measured. Redis may be absent at start and at
+//! any time after: connecting goes on in the background for ever, and a command without a connection fails at once.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use cache_engine::StoreError;
+use fred::{
+    clients::{Client, WithOptions},
+    error::{Error, ErrorKind},
+    interfaces::{ClientLike, EventInterface, LuaInterface},
+    types::{
+        Builder, FromValue, Value,
+        config::{Options, ReconnectPolicy, UnresponsiveConfig},
+        scripts::Script,
+    },
+};
+use metrics::{counter, gauge, histogram};
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::{
+    breaker::Breaker,
+    config::{self, InvalidRedisUrl, PoolName, RedisConfig},
+};
+
+/// How long a connection attempt, and the commands that set it up, may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// A connection whose answers stay away that long is given up and made anew.
+const UNRESPONSIVE_AFTER: Duration = Duration::from_secs(2);
+/// How often that is looked at.
+const UNRESPONSIVE_CHECK: Duration = Duration::from_millis(500);
+/// Waits between connection attempts grow between these, with jitter.
+const RECONNECT_MIN_MS: u32 = 50;
+const RECONNECT_MAX_MS: u32 = 2_000;
+const RECONNECT_JITTER_MS: u32 = 100;
+/// Commands that fail are never sent a second time: a lost answer does not mean that nothing happened.
+const ATTEMPTS: u32 = 1;
+
+/// What the breaker may keep from Redis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Urgency {
+    /// A read, a fill, a lock, a count: help that can be left out.
+    Help,
+    /// An invalidation, or giving a lock back: always sent.
+    Always,
+}
+
+/// See the module.
+pub(crate) struct Pool {
+    name: PoolName,
+    clients: Vec<WithOptions<Client>>,
+    next: AtomicUsize,
+    breaker: Breaker,
+    slow: Duration,
+}
+
+impl Pool {
+    /// Starts connecting, and does not wait for it.
+    pub(crate) fn connect(name: PoolName, config: &RedisConfig) -> Result<Arc<Self>, InvalidRedisUrl> {
+        let mut server = config::parse(config, name)?;
+        // The default gives up for ever when the first attempt fails.
+        server.fail_fast = false;
+        let mut builder = Builder::from_config(server);
+        let (timeout, buffer) = (config.timeout, config.command_buffer);
+        builder
+            .with_performance_config(|performance| performance.default_command_timeout = timeout)
+            .with_connection_config(|connection| {
+                connection.connection_timeout = CONNECT_TIMEOUT;
+                connection.internal_command_timeout = CONNECT_TIMEOUT;
+                connection.max_command_attempts = ATTEMPTS;
+                connection.max_command_buffer_len = buffer;
+                connection.tcp.nodelay = Some(true);
+                connection.unresponsive =
+                    UnresponsiveConfig { max_timeout: Some(UNRESPONSIVE_AFTER), interval: UNRESPONSIVE_CHECK };
+            });
+        let mut policy = ReconnectPolicy::new_exponential(0, RECONNECT_MIN_MS, RECONNECT_MAX_MS, 2);
+        policy.set_jitter(RECONNECT_JITTER_MS);
+        builder.set_policy(policy);
+        let connections = if name == PoolName::Content { config.content_connections.max(1) } else { 1 };
+        let mut clients = Vec::with_capacity(connections);
+        for _ in 0..connections {
+            let client = builder.build().map_err(|_| InvalidRedisUrl { pool: name.as_str() })?;
+            watch(name, &client);
+            // The task ends with the client; its result says nothing that the watcher does not.
+            drop(client.connect());
+            let options =
+                Options { fail_fast: true, timeout: Some(timeout), max_attempts: Some(ATTEMPTS), ..Options::default() };
+            clients.push(client.with_options(&options));
+        }
+        let slow = timeout / 2;
+        Ok(Arc::new(Self { name, clients, next: AtomicUsize::new(0), breaker: Breaker::new(), slow }))
+    }
+
+    /// A connection, one that stands if there is one.
+    fn client(&self) -> &WithOptions<Client> {
+        let first = self.next.fetch_add(1, Ordering::Relaxed);
+        let all = self.clients.len();
+        let standing = (0..all).map(|step| &self.clients[(first + step) % all]).find(|client| client.is_connected());
+        standing.unwrap_or(&self.clients[first % all])
+    }
+
+    /// Runs one command within the budget, unless the breaker sheds it.
+    pub(crate) async fn run<R>(
+        &self,
+        operation: &'static str,
+        urgency: Urgency,
+        command: impl AsyncFnOnce(&WithOptions<Client>) -> Result<R, Error>,
+    ) -> Result<R, StoreError> {
+        if urgency == Urgency::Help && !self.breaker.admits() {
+            return Err(StoreError::BreakerOpen);
+        }
+        let began = Instant::now();
+        let outcome = command(self.client()).await.map_err(|error| reason(&error));
+        let took = began.elapsed();
+        self.breaker.note(outcome.is_ok() && took < self.slow);
+        let pool = self.name.as_str();
+        histogram!("cache_command_seconds", "pool" => pool, "operation" => operation).record(took);
+        if let Err(why) = &outcome {
+            let why = word(*why);
+            counter!("cache_command_errors_total", "pool" => pool, "operation" => operation, "reason" => why)
+                .increment(1);
+        }
+        gauge!("cache_breaker_shed_ratio", "pool" => pool).set(self.breaker.shed_ratio());
+        outcome
+    }
+
+    /// Runs a script by its hash; loads it first where Redis has forgotten it.
+    pub(crate) async fn script<R: FromValue>(
+        &self,
+        operation: &'static str,
+        urgency: Urgency,
+        script: &Script,
+        keys: Vec<String>,
+        arguments: Vec<Value>,
+    ) -> Result<R, StoreError> {
+        self.run(operation, urgency, async |client: &WithOptions<Client>| {
+            let first = client.evalsha(script.sha1().clone(), keys.clone(), arguments.clone()).await;
+            match first {
+                Err(error) if error.details().starts_with("NOSCRIPT") => {
+                    let Some(text) = script.lua() else { return Err(error) };
+                    let () = client.script_load(text.clone()).await?;
+                    client.evalsha(script.sha1().clone(), keys, arguments).await
+                }
+                answered => answered,
+            }
+        })
+        .await
+    }
+
+    /// Whether a connection stands.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.clients.iter().any(ClientLike::is_connected)
+    }
+
+    /// The pool's name.
+    pub(crate) const fn name(&self) -> PoolName {
+        self.name
+    }
+
+    /// The share of calls shed now.
+    pub(crate) fn shed_ratio(&self) -> f64 {
+        self.breaker.shed_ratio()
+    }
+
+    /// Closes the connections.
+    pub(crate) async fn close(&self) {
+        for client in &self.clients {
+            // A connection that cannot be closed in order is closed by the end of the process.
+            let _ = client.quit().await;
+        }
+    }
+}
+
+/// Says when connections come and go. The library's own callbacks end silently once they lag; a raw receiver does not.
+fn watch(name: PoolName, client: &Client) {
+    let (mut connected, mut failed) = (client.reconnect_rx(), client.error_rx());
+    let pool = name.as_str();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                event = connected.recv() => match event {
+                    Ok(_) => {
+                        tracing::info!(pool, "Redis is connected");
+                        counter!("cache_connections_total", "pool" => pool).increment(1);
+                    }
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => break,
+                },
+                event = failed.recv() => match event {
+                    Ok((error, _)) => {
+                        // Attempts repeat for as long as Redis is away; one line each would drown the log.
+                        tracing::debug!(pool, %error, "the connection to Redis failed");
+                        counter!("cache_connection_failures_total", "pool" => pool).increment(1);
+                    }
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => break,
+                },
+            }
+        }
+    });
+}
+
+/// What an error of the client means to the engine.
+fn reason(error: &Error) -> StoreError {
+    match error.kind() {
+        ErrorKind::Timeout => StoreError::TimedOut,
+        ErrorKind::IO | ErrorKind::Canceled | ErrorKind::Routing | ErrorKind::Backpressure | ErrorKind::Tls => {
+            StoreError::Unavailable
+        }
+        ErrorKind::Unknown if error.details().starts_with("Client is not") => StoreError::Unavailable,
+        _ => StoreError::Refused,
+    }
+}
+
+const fn word(why: StoreError) -> &'static str {
+    match why {
+        StoreError::Unavailable => "unavailable",
+        StoreError::TimedOut => "timeout",
+        StoreError::BreakerOpen => "breaker_open",
+        StoreError::Refused => "refused",
+    }
+}

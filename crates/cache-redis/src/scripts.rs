@@ -1,0 +1,34 @@
+//! The scripts, with the hashes Redis knows them by.
+//!
+//! Owns their text. The decisions in them are those of cache-engine's `protocol` and `counting`, and the same contract suite and
+//! model run both. Must never be evaluated as free text: they are loaded once and called by hash.
+
+use fred::types::scripts::Script;
+
+/// One of each.
+pub(crate) struct Scripts {
+    pub(crate) lease: Script,
+    pub(crate) fill: Script,
+    pub(crate) invalidate: Script,
+    pub(crate) abandon: Script,
+    pub(crate) discard: Script,
+    pub(crate) release: Script,
+    pub(crate) count: Script,
+}
+
+const PRELUDE: &str = include_str!("scripts/prelude.lua");
+
+impl Scripts {
+    pub(crate) fn new() -> Self {
+        let with_prelude = |body: &str| Script::from_lua(format!("{PRELUDE}{body}"));
+        Self {
+            lease: with_prelude(include_str!("scripts/lease.lua")),
+            fill: with_prelude(include_str!("scripts/fill.lua")),
+            invalidate: with_prelude(include_str!("scripts/invalidate.lua")),
+            abandon: with_prelude(include_str!("scripts/abandon.lua")),
+            discard: Script::from_lua(include_str!("scripts/discard.lua")),
+            release: Script::from_lua(include_str!("scripts/release.lua")),
+            count: Script::from_lua(include_str!("scripts/count.lua")),
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! The store of bytes, over Redis.
+//!
+//! Owns how each operation becomes commands. Every key is one string; everything that decides runs in one script. Must never
+//! know what a frame holds beyond its first sixty-four bytes.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cache_engine::{
+    ByteStore, Place, StoreError, Stored,
+    frame::{self, HEADER_BYTES},
+    store::{
+        CountReply, CountRequest, FillReply, FillRequest, InvalidateReply, LeaseReply, LeaseRequest, LeaseToken,
+        RateAlgorithm, Version, Workload,
+    },
+};
+use fred::{
+    clients::{Client, Pipeline, WithOptions},
+    interfaces::KeysInterface,
+    types::{Expiration, SetOptions, Value},
+};
+
+use crate::{
+    config::{InvalidRedisUrl, PoolName, RedisConfig},
+    pool::{Pool, Urgency},
+    scripts::Scripts,
+};
+
+/// See the module.
+pub struct RedisStore {
+    pools: [Arc<Pool>; 4],
+    scripts: Scripts,
+    prefix: String,
+}
+
+/// How a pool is doing, for the detail of a readiness check. A pool that is away makes no process unready.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PoolState {
+    /// The pool.
+    pub pool: PoolName,
+    /// Whether a connection stands.
+    pub connected: bool,
+    /// The share of calls that the breaker sheds.
+    pub shed_ratio: f64,
+}
+
+impl RedisStore {
+    /// Starts connecting in the background and returns at once, whether Redis is there or not. Only a URL that cannot be
+    /// understood is an error. Needs a Tokio runtime.
+    pub fn connect(config: &RedisConfig) -> Result<Self, InvalidRedisUrl> {
+        let [content, preview, rate, coordination] = PoolName::ALL.map(|name| Pool::connect(name, config));
+        Ok(Self {
+            pools: [content?, preview?, rate?, coordination?],
+            scripts: Scripts::new(),
+            prefix: config.key_prefix.clone(),
+        })
+    }
+
+    /// How the pools are doing.
+    pub fn state(&self) -> Vec<PoolState> {
+        let state = |pool: &Arc<Pool>| PoolState {
+            pool: pool.name(),
+            connected: pool.is_connected(),
+            shed_ratio: pool.shed_ratio(),
+        };
+        self.pools.iter().map(state).collect()
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        for pool in &self.pools {
+            pool.close().await;
+        }
+    }
+
+    fn pool(&self, workload: Workload) -> &Pool {
+        match PoolName::of(workload) {
+            PoolName::Content => &self.pools[0],
+            PoolName::Preview => &self.pools[1],
+            PoolName::RateLimit => &self.pools[2],
+            PoolName::Coordination => &self.pools[3],
+        }
+    }
+
+    fn key(&self, key: &str) -> String {
+        [&self.prefix, key].concat()
+    }
+}
+
+#[async_trait]
+impl ByteStore for RedisStore {
+    async fn read(&self, at: Place<'_>) -> Result<Option<Stored>, StoreError> {
+        let key = self.key(at.key);
+        let read = async |client: &WithOptions<Client>| {
+            let pipeline = Pipeline::from(client.clone());
+            let () = pipeline.get(&key).await?;
+            let () = pipeline.pttl(&key).await?;
+            pipeline.all::<(Option<Bytes>, i64)>().await
+        };
+        let (bytes, life) = self.pool(at.workload).run("read", Urgency::Help, read).await?;
+        Ok(stored(bytes, life))
+    }
+
+    async fn read_many(&self, workload: Workload, keys: &[&str]) -> Result<Vec<Option<Stored>>, StoreError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys: Vec<String> = keys.iter().map(|key| self.key(key)).collect();
+        let read = async |client: &WithOptions<Client>| {
+            let pipeline = Pipeline::from(client.clone());
+            let () = pipeline.mget(keys.clone()).await?;
+            for key in &keys {
+                let () = pipeline.pttl(key).await?;
+            }
+            pipeline.all::<Vec<Value>>().await
+        };
+        let mut answers = self.pool(workload).run("read_many", Urgency::Help, read).await?.into_iter();
+        let values: Vec<Option<Bytes>> =
+            answers.next().unwrap_or(Value::Null).convert().map_err(|_| StoreError::Refused)?;
+        let lives = answers.map(|life| life.as_i64().unwrap_or_default());
+        Ok(values.into_iter().zip(lives).map(|(bytes, life)| stored(bytes, life)).collect())
+    }
+
+    async fn lease(&self, at: Place<'_>, request: LeaseRequest) -> Result<LeaseReply, StoreError> {
+        let over = request.over.map_or_else(Vec::new, |version| version.get().to_be_bytes().to_vec());
+        let arguments = vec![
+            bytes(&request.token.0),
+            millis(request.ttl),
+            bytes(&frame::lease(request.token)),
+            Value::Bytes(over.into()),
+        ];
+        let pool = self.pool(at.workload);
+        let (script, keys) = (&self.scripts.lease, vec![self.key(at.key)]);
+        let answer: Vec<Value> = pool.script("lease", Urgency::Help, script, keys, arguments).await?;
+        match (answer.first().and_then(Value::as_i64), answer.get(1).and_then(Value::as_bytes)) {
+            (Some(1), Some(version)) => {
+                let version = version.try_into().map(u64::from_be_bytes).map_err(|_| StoreError::Refused)?;
+                Ok(LeaseReply::Granted { at_least: Version::new(version) })
+            }
+            (Some(2), _) => Ok(LeaseReply::Held),
+            (Some(3), _) => Ok(LeaseReply::Present),
+            _ => Err(StoreError::Refused),
+        }
+    }
+
+    async fn fill(&self, at: Place<'_>, request: FillRequest<'_>) -> Result<FillReply, StoreError> {
+        let arguments = vec![
+            bytes(&request.token.0),
+            bytes(&request.version.get().to_be_bytes()),
+            bytes(request.frame),
+            millis(request.ttl),
+        ];
+        let pool = self.pool(at.workload);
+        let answer: i64 =
+            pool.script("fill", Urgency::Help, &self.scripts.fill, vec![self.key(at.key)], arguments).await?;
+        match answer {
+            1 => Ok(FillReply::Stored),
+            2 => Ok(FillReply::LeaseLost),
+            3 => Ok(FillReply::OlderThanKnown),
+            _ => Err(StoreError::Refused),
+        }
+    }
+
+    async fn abandon(&self, at: Place<'_>, token: LeaseToken) -> Result<(), StoreError> {
+        let pool = self.pool(at.workload);
+        let arguments = vec![bytes(&token.0)];
+        pool.script::<i64>("abandon", Urgency::Help, &self.scripts.abandon, vec![self.key(at.key)], arguments).await?;
+        Ok(())
+    }
+
+    async fn invalidate(&self, at: Place<'_>, at_least: Version, ttl: Duration) -> Result<InvalidateReply, StoreError> {
+        let arguments = vec![bytes(&at_least.get().to_be_bytes()), bytes(&frame::tombstone(at_least)), millis(ttl)];
+        let pool = self.pool(at.workload);
+        let (script, keys) = (&self.scripts.invalidate, vec![self.key(at.key)]);
+        match pool.script::<i64>("invalidate", Urgency::Always, script, keys, arguments).await? {
+            1 => Ok(InvalidateReply::Tombstoned),
+            2 => Ok(InvalidateReply::NotOlder),
+            _ => Err(StoreError::Refused),
+        }
+    }
+
+    async fn discard(&self, at: Place<'_>, header: &[u8; HEADER_BYTES]) -> Result<(), StoreError> {
+        let pool = self.pool(at.workload);
+        let arguments = vec![bytes(header)];
+        pool.script::<i64>("discard", Urgency::Help, &self.scripts.discard, vec![self.key(at.key)], arguments).await?;
+        Ok(())
+    }
+
+    async fn put(&self, at: Place<'_>, frame: &[u8], ttl: Duration) -> Result<(), StoreError> {
+        let (key, frame, life) = (self.key(at.key), bytes(frame), Some(Expiration::PX(px(ttl))));
+        let put = async |client: &WithOptions<Client>| client.set::<(), _, _>(key, frame, life, None, false).await;
+        self.pool(at.workload).run("put", Urgency::Help, put).await
+    }
+
+    async fn acquire(&self, at: Place<'_>, token: LeaseToken, ttl: Duration) -> Result<bool, StoreError> {
+        let (key, token, life) = (self.key(at.key), bytes(&token.0), Some(Expiration::PX(px(ttl))));
+        let acquire = async |client: &WithOptions<Client>| {
+            client.set::<Option<String>, _, _>(key, token, life, Some(SetOptions::NX), false).await
+        };
+        Ok(self.pool(at.workload).run("acquire", Urgency::Help, acquire).await?.is_some())
+    }
+
+    async fn release(&self, at: Place<'_>, token: LeaseToken) -> Result<bool, StoreError> {
+        let pool = self.pool(at.workload);
+        let (script, keys) = (&self.scripts.release, vec![self.key(at.key)]);
+        let released: i64 = pool.script("release", Urgency::Always, script, keys, vec![bytes(&token.0)]).await?;
+        Ok(released == 1)
+    }
+
+    async fn count(&self, requests: &[CountRequest<'_>]) -> Result<Vec<CountReply>, StoreError> {
+        let keys = requests.iter().map(|request| self.key(request.key)).collect();
+        let arguments = requests.iter().flat_map(count_arguments).collect();
+        let pool = self.pool(Workload::RateLimit);
+        let answer: Vec<i64> = pool.script("count", Urgency::Help, &self.scripts.count, keys, arguments).await?;
+        if answer.len() != requests.len() * COUNT_FIELDS {
+            return Err(StoreError::Refused);
+        }
+        Ok(answer.chunks_exact(COUNT_FIELDS).map(count_reply).collect())
+    }
+}
+
+/// Numbers in the answer for one limit.
+const COUNT_FIELDS: usize = 4;
+
+fn count_arguments(request: &CountRequest<'_>) -> [Value; COUNT_FIELDS] {
+    let algorithm = match request.algorithm {
+        RateAlgorithm::FixedWindow => "w",
+        RateAlgorithm::Gcra => "g",
+    };
+    let window_us = i64::try_from(request.window.as_micros()).unwrap_or(i64::MAX);
+    [
+        Value::from_static_str(algorithm),
+        Value::Integer(request.limit.max(1).into()),
+        Value::Integer(window_us),
+        Value::Integer(request.cost.into()),
+    ]
+}
+
+fn count_reply(fields: &[i64]) -> CountReply {
+    let number = |at: usize| fields.get(at).copied().unwrap_or_default();
+    let micros = |at: usize| Duration::from_micros(u64::try_from(number(at)).unwrap_or_default());
+    CountReply {
+        allowed: number(0) == 1,
+        remaining: u32::try_from(number(1)).unwrap_or_default(),
+        retry_after: micros(2),
+        reset_after: micros(3),
+    }
+}
+
+/// `life` is Redis's answer to PTTL: -1 for no end, -2 for a key that ended since it was read.
+fn stored(bytes: Option<Bytes>, life: i64) -> Option<Stored> {
+    let remaining = match u64::try_from(life) {
+        Ok(millis) => Some(Duration::from_millis(millis)),
+        Err(_) if life == -1 => None,
+        Err(_) => Some(Duration::ZERO),
+    };
+    bytes.map(|bytes| Stored { bytes, remaining })
+}
+
+fn bytes(of: &[u8]) -> Value {
+    Value::Bytes(Bytes::copy_from_slice(of))
+}
+
+fn millis(duration: Duration) -> Value {
+    Value::Integer(px(duration))
+}
+
+/// At least one: Redis refuses a life of zero.
+fn px(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX).max(1)
+}
