@@ -3,13 +3,13 @@
 //! Owns the value types only. Must never hold what changes without a new version of the order, such as a task's attempts.
 
 use chrono::{DateTime, Utc};
-use kernel::{Currency, CustomerId, Money, OfferingId, OrderId, OrderItemId, Quantity, QuoteId, Version};
+use kernel::{Currency, CustomerId, Money, OfferingId, OrderId, OrderItemId, Quantity, QuoteId, QuoteItemId, Version};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+use utoipa::ToSchema;
 
 /// What is shown of an order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderSummary {
     /// The order.
@@ -29,7 +29,7 @@ pub struct OrderSummary {
     pub currency: Currency,
     /// What was ordered.
     pub total: Money,
-    /// What was given back.
+    /// What was given back: the exact negative of what was cancelled.
     pub credited: Money,
     /// When it was created.
     pub created_at: DateTime<Utc>,
@@ -39,17 +39,25 @@ pub struct OrderSummary {
     /// The lines, in the order of the quote.
     pub items: Vec<OrderSummaryItem>,
     /// Whether invoicing has been asked for.
-    pub invoice_handoff: String,
+    pub invoice_handoff: InvoiceHandoff,
+}
+
+/// How the hand-off to invoicing stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InvoiceHandoff {
+    /// pending; requested; none, when the order ended before there was anything to invoice.
+    pub state: String,
 }
 
 /// One line of an order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderSummaryItem {
     /// The line.
     pub id: OrderItemId,
     /// The line of the quote.
-    pub quote_item_id: Uuid,
+    pub quote_item_id: QuoteItemId,
     /// The catalog's offering.
     pub offering_id: OfferingId,
     /// The offering's id in the tenant's own system.
@@ -66,6 +74,7 @@ pub struct OrderSummaryItem {
     pub state: String,
     /// The price of one unit.
     #[serde(with = "rust_decimal::serde::str")]
+    #[schema(value_type = String)]
     pub unit: Decimal,
     /// The price of the line.
     pub amount: Money,

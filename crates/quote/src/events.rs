@@ -1,0 +1,20 @@
+//! What the quote service publishes, and what it does about other people's facts.
+//!
+//! Published (topic [`TOPIC`], one event per version of a quote): `QuoteChanged`, `QuoteSubmitted`, `QuoteApproved`,
+//! `QuoteRejected`, `QuotePresented`, `QuoteExpired` carry a [`QuoteFact`]; `QuoteAccepted` carries the whole acceptance.
+//! `CustomerChanged` carries the customer.
+//!
+//! Reactions: [`DropSummaries`] invalidates summaries after the service's own events; [`FollowOrders`] moves an accepted
+//! revision to ordered, and closes the quote when its order has ended.
+
+mod published;
+mod reactions;
+
+pub use published::{QUOTE_ACCEPTED, QuoteEvent, QuoteFact, customer_changed, quote_accepted, quote_event};
+pub use reactions::{DropSummaries, FollowOrders, drop_summaries};
+
+/// Where the quote service's facts are published.
+pub const TOPIC: &str = "quoin.quote.v1";
+
+/// The order service's facts.
+const ORDER_TOPIC: &str = "quoin.order.v1";

@@ -1,0 +1,62 @@
+//! What each failure of the domain means over HTTP.
+
+use axum::http::StatusCode;
+use service_runtime::Problem;
+
+use crate::{error::QuoteError, rules::transitions::Refused};
+
+impl From<QuoteError> for Problem {
+    fn from(error: QuoteError) -> Self {
+        match error {
+            QuoteError::NotFound(what) => Self::not_found(what),
+            QuoteError::VersionChanged { current } => Self::precondition_failed(current),
+            QuoteError::IllegalTransition(refused) => illegal_transition(refused),
+            QuoteError::NotCurrentRevision { current } => {
+                Self::conflict("not-current-revision", "Only the newest revision can be worked with")
+                    .member("currentRevisionNo", current)
+            }
+            QuoteError::PriceStale => {
+                Self::conflict("price-stale", "The revision has no price for its present lines").allowed(["price"])
+            }
+            QuoteError::ContentChanged => {
+                Self::conflict("content-changed", "The content is not what was decided about")
+            }
+            QuoteError::OfferExpired { valid_until } => {
+                Self::conflict("offer-expired", "The offer's time is over").member("validUntil", valid_until)
+            }
+            QuoteError::NotFirm(level) => {
+                Self::conflict("not-firm", "Only a firm quote can be accepted").member("level", level)
+            }
+            QuoteError::SeparationOfDuties => {
+                Self::new(StatusCode::FORBIDDEN, "separation-of-duties", "The requester and the editors cannot decide")
+            }
+            QuoteError::NotPermitted(why) => Self::forbidden(why),
+            QuoteError::DuplicateExternalId { existing } => {
+                Self::conflict("duplicate-external-id", "Another quote has this external id")
+                    .pointer("/externalId", "duplicate", "must be unique in the tenant")
+                    .member("existingId", existing)
+            }
+            QuoteError::Invalid(fields) => Self::invalid().fields(fields),
+            QuoteError::Refused(problem) => *problem,
+            QuoteError::BadPrice(_) => {
+                Self::new(StatusCode::BAD_GATEWAY, "upstream-failed", "Another service failed").caused_by(error)
+            }
+            QuoteError::Database(error) | QuoteError::Outbox(events::OutboxError::Database(error)) => error.into(),
+            QuoteError::Outbox(events::OutboxError::PayloadTooLarge { .. }) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "quote-too-large", "The quote is too large to be published")
+                    .caused_by(error)
+            }
+            QuoteError::ContentTampered
+            | QuoteError::Unreadable(_)
+            | QuoteError::NotCanonical(_)
+            | QuoteError::Event(_) => Self::internal(error),
+        }
+    }
+}
+
+fn illegal_transition(refused: Refused) -> Problem {
+    Problem::conflict("illegal-transition", "Not possible in this state")
+        .detail(format!("The state is {}", refused.state))
+        .member("state", refused.state)
+        .allowed(refused.allowed)
+}

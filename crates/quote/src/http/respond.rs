@@ -1,0 +1,54 @@
+//! How commands on quotes are run and answered: the same for all of them.
+
+use axum::response::Response;
+use kernel::QuoteId;
+use serde::Serialize;
+use service_runtime::{Caller, CommandResponse, IdempotencyKey, Problem, TenantTx, idempotent};
+
+use super::QuoteService;
+use crate::{
+    commands::Actor,
+    error::QuoteResult,
+    events::drop_summaries,
+    model::Quote,
+    rules::visibility::{in_full, shown_to},
+};
+
+/// The path of a quote.
+pub fn location(quote: QuoteId) -> String {
+    format!("/{}/v1/quotes/{quote}", crate::SERVICE)
+}
+
+/// Runs a command that changes an existing quote; answers the quote as the caller may see it.
+pub async fn change<F>(
+    service: &QuoteService,
+    caller: &Caller,
+    key: Option<&IdempotencyKey>,
+    route: &'static str,
+    request: &impl Serialize,
+    command: F,
+) -> Response
+where
+    F: AsyncFnOnce(&mut TenantTx, &Actor) -> QuoteResult<Quote>,
+{
+    let actor = Actor::from(caller);
+    let mut changed = None;
+    let response = idempotent(&service.runtime, caller, key, route, request, async |tx| {
+        let quote = command(tx, &actor).await?;
+        let body = shown_to(caller.roles, service.runtime.clock.now(), in_full(&quote));
+        changed = Some((quote.id, [quote.revision.no], quote.version));
+        Ok::<_, Problem>(CommandResponse::ok(&body)?.version(quote.version))
+    })
+    .await;
+    if let Some(changed) = changed.filter(|_| response.status().is_success()) {
+        drop_soon(service, caller, changed);
+    }
+    response
+}
+
+/// The fast path of invalidation: best effort, off the request's path. The event does the same for certain.
+fn drop_soon(service: &QuoteService, caller: &Caller, changed: (QuoteId, [u32; 1], kernel::Version)) {
+    let (cache, tenant) = (service.runtime.caches.quote.clone(), caller.tenant.clone());
+    let (quote, revisions, version) = changed;
+    tokio::spawn(async move { drop_summaries(cache.as_ref(), &tenant, quote, &revisions, version).await });
+}

@@ -1,0 +1,10 @@
+//! Every SQL statement of the quote service: free functions over a connection that has its tenant set.
+//!
+//! Row-level security isolates tenants; the tenant is named in every statement all the same, because it leads every key.
+
+pub mod customers;
+pub mod decisions;
+pub mod headers;
+mod item_row;
+pub mod quotes;
+mod rows;

@@ -1,0 +1,60 @@
+//! What the quote service does on its own: reactions to events, and the sweep for overdue offers.
+
+use std::{sync::Arc, time::Duration};
+
+use cache_ports::Caches;
+use events::Reaction;
+use service_runtime::{OutboxHint, TenantTx};
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    commands::{self, Actor, Target},
+    error::QuoteResult,
+    events::{DropSummaries, FollowOrders},
+    store::quotes,
+};
+
+/// Most offers ended in one round of the sweep.
+const SWEEP_AT_ONCE: i64 = 200;
+
+/// The reactions of this service, each to be run as one consumer over the service's schema.
+pub fn reactions(caches: &Caches) -> Vec<Arc<dyn Reaction>> {
+    vec![Arc::new(DropSummaries::new(caches.quote.clone())), Arc::new(FollowOrders)]
+}
+
+/// Tells the others about offers whose time is over. Woken by a timer, idempotent; `pool` connects as the work role.
+pub async fn run_expiry(pool: PgPool, every: Duration, hints: OutboxHint, stop: CancellationToken) {
+    loop {
+        match expire_overdue(&pool).await {
+            Ok(0) => {}
+            Ok(expired) => {
+                metrics::counter!("quote_offers_expired_total").increment(expired);
+                hints.notify();
+            }
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the sweep for overdue offers failed")
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(every) => {}
+        }
+    }
+}
+
+/// One round of the sweep; answers how many offers it ended.
+pub async fn expire_overdue(pool: &PgPool) -> QuoteResult<u64> {
+    let mut conn = pool.acquire().await?;
+    let overdue = quotes::overdue_offers(&mut conn, SWEEP_AT_ONCE).await?;
+    drop(conn);
+    let mut expired = 0;
+    for (tenant, quote_id, revision_no) in overdue {
+        let actor = Actor::service(tenant);
+        let target = Target { quote_id, revision_no: Some(revision_no), expected: None };
+        let mut tx = TenantTx::begin(pool, &actor.tenant).await?;
+        expired += u64::from(commands::expire(&mut tx, &actor, target).await?);
+        tx.commit().await?;
+    }
+    Ok(expired)
+}
