@@ -33,7 +33,7 @@ create table pricing.price_book_version (
     name text not null check (length(name) between 1 and 200),
     rounding text not null check (rounding in ('halfUp', 'halfEven')),
     -- SHA-256 over the canonical JSON of name, currency, rounding and the ordered entries.
-    content_hash bytea not null check (length(content_hash) = 32),
+    content_hash bytea not null check (octet_length(content_hash) = 32),
     entry_count integer not null check (entry_count >= 0),
     created_at timestamptz not null default now(),
     created_by text not null,

@@ -15,13 +15,13 @@ create table pricing.price_result (
     priced_at timestamptz not null,
     -- The request, the pinned price book, and the hash of the entries used.
     input jsonb not null,
-    input_hash bytea not null check (length(input_hash) = 32),
+    input_hash bytea not null check (octet_length(input_hash) = 32),
     totals jsonb not null,
     approval_inputs jsonb not null,
     -- Rounding evidence of the document discount (R2), one element a group of charges.
     document_discounts jsonb not null,
     warnings jsonb not null,
-    result_hash bytea not null check (length(result_hash) = 32),
+    result_hash bytea not null check (octet_length(result_hash) = 32),
     sealed_by text not null,
     primary key (tenant_id, id),
     -- The same inputs for the same revision are one price, however often they are sent.
@@ -59,10 +59,11 @@ create table pricing.price_component (
 
 -- The head of each tenant's chain: locked last in a sealing transaction, and only for one statement and the commit.
 create table pricing.evidence_chain (
-    tenant_id text primary key,
+    tenant_id text not null,
     length bigint not null check (length >= 1),
-    previous_hash bytea not null check (length(previous_hash) = 32),
-    head_hash bytea not null check (length(head_hash) = 32)
+    previous_hash bytea not null check (octet_length(previous_hash) = 32),
+    head_hash bytea not null check (octet_length(head_hash) = 32),
+    primary key (tenant_id)
 );
 
 -- One link a sealed price: chain_hash = SHA-256(previous_hash || seal_hash); the first previous_hash is 32 zero bytes.
@@ -70,9 +71,9 @@ create table pricing.price_seal (
     tenant_id text not null,
     chain_no bigint not null check (chain_no >= 1),
     price_result_id uuid not null,
-    seal_hash bytea not null check (length(seal_hash) = 32),
-    previous_hash bytea not null check (length(previous_hash) = 32),
-    chain_hash bytea not null check (length(chain_hash) = 32),
+    seal_hash bytea not null check (octet_length(seal_hash) = 32),
+    previous_hash bytea not null check (octet_length(previous_hash) = 32),
+    chain_hash bytea not null check (octet_length(chain_hash) = 32),
     primary key (tenant_id, chain_no),
     unique (tenant_id, price_result_id),
     foreign key (tenant_id, price_result_id) references pricing.price_result (tenant_id, id)

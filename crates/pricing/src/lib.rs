@@ -1,3 +1,57 @@
-//! pricing
+//! Pricing: price books, previews, and final prices that are evidence.
+//!
+//! Owns what an offering costs and how a price came about. Must never know what a quote is worth to anyone, or whether an
+//! offering exists: it is given ids.
+//!
+//! | | |
+//! |---|---|
+//! | tables | `pricing.price_book`, `price_book_version`, `price_book_entry` (immutable versions); `price_result`, `price_component`, `price_seal`, `evidence_chain` (evidence) |
+//! | endpoints | `/pricing/v1/price-books`, `/price-previews`, `/final-prices`, `/price-results` |
+//! | events | publishes `PriceBookUpdated`, `FinalPriceSealed`; reacts to its own `PriceBookUpdated` (cache) |
+//! | keyspaces | price book, price book version pointer, price preview, final price display |
+//!
+//! Reading order: `model` (nouns) → `rules` (the engine) → `commands` and `queries` → `store` → `http`, `events`.
+
+pub mod commands;
+pub mod config;
+pub mod error;
+pub mod events;
+pub mod http;
 pub mod model;
+pub mod queries;
 pub mod rules;
+pub mod store;
+
+use std::sync::Arc;
+
+use ::events::Reaction;
+use axum::{Router, extract::FromRef};
+use cache_ports::Caches;
+use service_runtime::{ServiceState, service_router};
+use utoipa::openapi::OpenApi;
+
+pub use config::PricingConfig;
+pub use events::TOPIC;
+
+/// The service's name, which is also its schema and the first part of its paths.
+pub const SERVICE: &str = "pricing";
+
+/// What every handler shares.
+#[derive(Clone, FromRef)]
+pub struct PricingState {
+    /// Pools, caches, clock and the other things every service has.
+    pub runtime: ServiceState,
+    /// This service's settings.
+    pub config: Arc<PricingConfig>,
+}
+
+/// The HTTP side, and its OpenAPI document.
+pub fn router(state: PricingState) -> (Router, OpenApi) {
+    let (router, document) = service_router(SERVICE, "Pricing", http::routes());
+    (router.with_state(state), document)
+}
+
+/// The reactions this service works on; each is run by a consumer over the schema `pricing`.
+pub fn workers(caches: &Caches) -> Vec<Arc<dyn Reaction>> {
+    vec![Arc::new(events::PriceBookReaction(caches.pricing.clone()))]
+}

@@ -17,6 +17,8 @@ pub const ENGINE_VERSION: &str = "quoin-pricing/1";
 
 /// Most lines of one request.
 pub const MAX_ITEMS: usize = 5_000;
+/// Requests with more lines than this are computed on a thread of their own, so that they hold up no other request.
+pub const MAX_INLINE_ITEMS: usize = 200;
 /// Most entries of one price book version.
 pub const MAX_ENTRIES: usize = 20_000;
 /// Most tiers of one entry.

@@ -23,6 +23,8 @@ pub mod waterfall;
 mod golden;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod verdicts;
 
 use cache_ports::pricing::{PriceBookEntry, PriceWarning};
 use chrono::{DateTime, Utc};

@@ -97,12 +97,23 @@ pub struct Link {
     pub chain_hash: ContentHash,
 }
 
+/// A link with what its neighbours say about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkInPlace {
+    /// The link.
+    pub link: Link,
+    /// The chain hash of the link before, as stored there; zeros where this is the first; `None` when it is missing.
+    pub hash_before: Option<ContentHash>,
+    /// The previous hash of the link after, or the tenant's head where this is the last; `None` when both are missing.
+    pub hash_after: Option<ContentHash>,
+}
+
 /// `SHA-256(previous || seal)`.
 pub fn chain_hash(previous: ContentHash, seal: ContentHash) -> ContentHash {
     ContentHash::of_bytes(&[previous.as_bytes().as_slice(), seal.as_bytes().as_slice()].concat())
 }
 
-/// A sealed price as it is stored, with its place in the chain and its neighbours' hashes.
+/// A sealed price as it is stored, with its place in the chain.
 #[derive(Debug, Clone)]
 pub struct StoredPrice {
     /// What the seal says.
@@ -111,12 +122,8 @@ pub struct StoredPrice {
     pub input: InputSnapshot,
     /// What it answered.
     pub priced: Priced,
-    /// Its link.
-    pub link: Link,
-    /// The chain hash of the link before, as stored there; zeros when this is the first.
-    pub hash_before: ContentHash,
-    /// The previous hash of the link after, as stored there; `None` when this is the last.
-    pub previous_of_next: Option<ContentHash>,
+    /// Its link; `None` when it is missing.
+    pub link: Option<LinkInPlace>,
 }
 
 /// What a replay proves about a stored price.
@@ -189,17 +196,19 @@ pub fn verdict(stored: &StoredPrice, entries: &[PriceBookEntry]) -> Result<Verdi
 }
 
 fn broken_link(stored: &StoredPrice) -> Result<Option<Difference>, NotCanonical> {
-    let seal_hash = ContentHash::of_json(&stored.seal)?;
-    let link = stored.link;
-    let expected = chain_hash(link.previous_hash, link.seal_hash);
+    let Some(place) = stored.link else { return Ok(Some(Difference::at(SEAL, "link", "none", "a link"))) };
+    let LinkInPlace { link, hash_before, hash_after } = place;
     let checks = [
-        ("sealHash", link.seal_hash, seal_hash),
-        ("chainHash", link.chain_hash, expected),
-        ("previousHash", link.previous_hash, stored.hash_before),
-        ("nextPreviousHash", stored.previous_of_next.unwrap_or(link.chain_hash), link.chain_hash),
+        ("sealHash", Some(link.seal_hash), ContentHash::of_json(&stored.seal)?),
+        ("chainHash", Some(link.chain_hash), chain_hash(link.previous_hash, link.seal_hash)),
+        ("hashBefore", hash_before, link.previous_hash),
+        ("hashAfter", hash_after, link.chain_hash),
     ];
-    let broken = checks.into_iter().find(|(_, stored, expected)| stored != expected);
-    Ok(broken.map(|(field, stored, expected)| Difference::at(SEAL, field, stored, expected)))
+    let broken = checks.into_iter().find(|(_, stored, expected)| *stored != Some(*expected));
+    Ok(broken.map(|(field, stored, expected)| {
+        let stored = stored.map_or_else(|| "none".to_owned(), |hash| hash.to_string());
+        Difference::at(SEAL, field, stored, expected)
+    }))
 }
 
 /// The first stored value, in the order of the waterfall, that differs from the replayed one.

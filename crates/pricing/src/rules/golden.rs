@@ -97,18 +97,25 @@ pub(super) fn less(price: &str) -> AdjustmentKind {
     AdjustmentKind::DiscountAmount(UnitPrice::parse(number(price), UNIT_PRICE_DIGITS).unwrap())
 }
 
+/// Tiers as `(bound, price, flat)`.
+type Rows = &'static [(&'static str, &'static str, &'static str)];
+/// Model, package size, tiers, quantity, charge.
+type TierCase = (QuantityModel, &'static str, Rows, &'static str, &'static str);
+/// Currency, rounding, unit price, quantity, change, amount.
+type RoundingCase = (&'static str, Rounding, &'static str, &'static str, Option<AdjustmentKind>, &'static str);
+
 fn amounts(priced: &Priced) -> Vec<String> {
     priced.components.iter().map(|component| component.item.amount.amount().to_string()).collect()
 }
 
-const LADDER: &[(&str, &str, &str)] = &[("10", "10.00", ""), ("50", "9.00", ""), ("", "8.00", "")];
-const BLOCKS: &[(&str, &str, &str)] = &[("10", "100", ""), ("50", "400", ""), ("", "700", "")];
-const USAGE: &[(&str, &str, &str)] = &[("1000", "0", ""), ("10000", "0.0045", ""), ("", "0.0032", "25.00")];
+const LADDER: Rows = &[("10", "10.00", ""), ("50", "9.00", ""), ("", "8.00", "")];
+const BLOCKS: Rows = &[("10", "100", ""), ("50", "400", ""), ("", "700", "")];
+const USAGE: Rows = &[("1000", "0", ""), ("10000", "0.0045", ""), ("", "0.0032", "25.00")];
 
 #[test]
 fn case_4_tiers() {
     use QuantityModel::{Block, Graduated, Package, Volume};
-    let table: &[(QuantityModel, &str, &[(&str, &str, &str)], &str, &str)] = &[
+    let table: &[TierCase] = &[
         (Volume, "", LADDER, "0", "0"),
         (Volume, "", LADDER, "10", "100.00"),
         (Volume, "", LADDER, "10.5", "94.50"),
@@ -153,7 +160,7 @@ fn case_4_usage_is_rounded_once_and_stays_out_of_the_totals() {
 #[test]
 fn case_4_inversions_are_found_at_the_bounds() {
     let volume = entry(QuantityModel::Volume, "", LADDER);
-    let found = super::book::inversions(&[volume.clone()]);
+    let found = super::book::inversions(std::slice::from_ref(&volume));
     let pointers: Vec<&str> = found.iter().map(|warning| warning.pointer.as_str()).collect();
     assert_eq!(pointers, ["/entries/0/tiers/0", "/entries/0/tiers/1"]);
     let graduated = PriceBookEntry { model: QuantityModel::Graduated, ..volume };
@@ -163,7 +170,7 @@ fn case_4_inversions_are_found_at_the_bounds() {
 #[test]
 fn case_3_where_to_round() {
     let percent = |text: &str| Some(off(text));
-    let table: &[(&str, Rounding, &str, &str, Option<AdjustmentKind>, &str)] = &[
+    let table: &[RoundingCase] = &[
         ("EUR", Rounding::HalfUp, "366.06", "25", percent("10"), "8236.35"),
         ("EUR", Rounding::HalfUp, "19.99", "1", percent("25"), "14.99"),
         ("EUR", Rounding::HalfUp, "19.99", "3", percent("25"), "44.98"),

@@ -3,6 +3,8 @@
 //! Tiers cover `(previous bound, bound]` and the last is open (checked when the book is stored), so every quantity above
 //! zero falls into exactly one. Nothing is rounded here.
 
+use std::fmt::Write;
+
 use cache_ports::pricing::{PriceBookEntry, QuantityModel, RateCard, Tier};
 use rust_decimal::Decimal;
 
@@ -58,7 +60,7 @@ fn graduated(tiers: &[Tier], quantity: Decimal) -> Result<Charge, TooManyDigits>
         let slice = super::exact::difference(upper, lower)?;
         amount = sum(amount, sum(product(slice, tier.unit_price)?, tier.flat.unwrap_or_default())?)?;
         let sign = if lower.is_zero() { "" } else { " +" };
-        rule.push_str(&format!("{sign} {slice} x {}{}", tier.unit_price, flat_text(tier)));
+        let _ = write!(rule, "{sign} {slice} x {}{}", tier.unit_price, flat_text(tier));
         if upper == quantity {
             break;
         }

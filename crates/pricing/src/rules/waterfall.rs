@@ -67,13 +67,12 @@ struct Charged<'a> {
 
 /// A line the book does not know: its override is the list price too, so it neither hides nor fakes a discount.
 fn price_custom(item: &RequestItem, position: usize, book: &BookTerms) -> Result<PricedLine, Violation> {
-    let price = match item.adjustment.as_ref().map(|adjustment| adjustment.kind) {
-        Some(AdjustmentKind::OverrideUnitPrice(price)) => price.get(),
-        _ => {
-            let detail = format!("the price book has no entry for offering {}", item.offering_id);
-            return Err(Violation::new(format!("/items/{position}"), "unpriced", detail));
-        }
+    let Some(AdjustmentKind::OverrideUnitPrice(price)) = item.adjustment.as_ref().map(|adjustment| adjustment.kind)
+    else {
+        let detail = format!("the price book has no entry for offering {}", item.offering_id);
+        return Err(Violation::new(format!("/items/{position}"), "unpriced", detail));
     };
+    let price = price.get();
     let amount = exact::product(price, item.quantity.get()).map_err(|_| too_large(position))?;
     let list = Charge { amount, rule: format!("no entry in the price book: {} x {price}", item.quantity) };
     let charged = Charged { price_type: PriceType::OneTime, entry: None, quantity: item.quantity, list };
@@ -98,9 +97,9 @@ impl PricedLine {
         let mut steps = vec![step(QUANTITY_MODEL, list.rule, Decimal::ZERO, list.amount)];
         let mut exact = list.amount;
         if let Some(adjustment) = adjustment {
-            let (rule, changed) = adjust(adjustment.kind, exact, quantity.get()).map_err(too_large)?;
-            steps.push(TraceStep { reason: Some(adjustment.reason.clone()), ..step(MANUAL, rule, exact, changed) });
-            exact = changed;
+            let (rule, adjusted) = adjust(adjustment.kind, exact, quantity.get()).map_err(too_large)?;
+            steps.push(TraceStep { reason: Some(adjustment.reason.clone()), ..step(MANUAL, rule, exact, adjusted) });
+            exact = adjusted;
         }
         if exact.is_sign_negative() {
             steps.push(step(CLAMP, "floor 0".to_owned(), exact, Decimal::ZERO));
