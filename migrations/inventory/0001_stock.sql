@@ -6,7 +6,8 @@ create table inventory.product_stock (
     tenant_id text not null,
     product_id uuid not null,
     external_id text,
-    version bigint not null check (version > 0),
+    -- 0 only inside the transaction that declares the product; its first movement makes it 1.
+    version bigint not null check (version >= 0),
     updated_at timestamptz not null default now(),
     primary key (tenant_id, product_id)
 );
