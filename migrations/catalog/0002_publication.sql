@@ -30,9 +30,12 @@ create table catalog.publication_offering (
     -- 'simple': product names are identifiers more than prose, and a tenant's language is not known here.
     -- There is no GIN index on purpose: under forced row-level security the planner may not use one, because the
     -- match operator is not leakproof. A search walks one publication in name order, and its pages are cached.
+    -- ASCII punctuation separates words, as in catalog::rules::search: the parser would take "fiber/100" for a path.
     search tsvector not null generated always as (
-        to_tsvector('simple', name || ' ' || coalesce(external_id, '') || ' ' || coalesce(category, '') || ' '
-            || coalesce(document ->> 'description', ''))) stored,
+        to_tsvector('simple', regexp_replace(
+            name || ' ' || coalesce(external_id, '') || ' ' || coalesce(category, '') || ' '
+                || coalesce(document ->> 'description', ''),
+            '[!-/:-@\[-`{-~]+', ' ', 'g'))) stored,
     primary key (tenant_id, publication_id, offering_id),
     foreign key (tenant_id, publication_id) references catalog.publication (tenant_id, publication_id)
 );

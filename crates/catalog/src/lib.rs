@@ -1,4 +1,60 @@
-//! The catalog service (stub map while the pieces land).
+//! The catalog service: what a tenant sells, drafted in a working copy and frozen into publications.
+//!
+//! **Owns** specifications, offerings, prices, publications and which of them is in force; whether a configuration is
+//! legal. **Must never know** what anything costs in a quote (pricing), how much is in stock (inventory), or a cache's
+//! keys.
+//!
+//! | | |
+//! |---|---|
+//! | Tables | `catalog.specification`, `offering`, `price`, `lifecycle_transition`, `lifecycle_history`; `publication`, `publication_offering`, `active_publication`, `activation_history`; outbox, positions, idempotency records |
+//! | Endpoints | `/catalog/v1/{specifications,offerings,prices}`, `/imports`, `/publications` with `active`, `{id}/activate`, `{id}/offerings`, `{id}/configurations/validate` |
+//! | Publishes | `SpecificationChanged`, `OfferingChanged`, `PriceChanged`, `CatalogPublished`, `CatalogPublicationActivated` |
+//! | Reacts to | its own `CatalogPublicationActivated`: moves the cached pointer |
+//! | Keyspaces | catalog offering, missing catalog item, active publication pointer, catalog search page |
+//!
+//! Reading order: `model` → `rules` → `commands` and `queries` → `store` → `http` → `events`.
+
+pub mod commands;
+pub mod config;
+pub mod error;
+pub mod events;
+pub mod http;
 pub mod model;
+pub mod queries;
 pub mod rules;
+pub mod store;
 pub mod words;
+
+use std::sync::Arc;
+
+use ::events::Reaction;
+use axum::{Router, extract::FromRef};
+use cache_ports::Caches;
+use service_runtime::{ServiceState, service_router};
+use utoipa::openapi::OpenApi;
+
+pub use config::CatalogConfig;
+pub use events::TOPIC;
+
+/// The service's name, which is also its schema and the first part of its paths.
+pub const SERVICE: &str = "catalog";
+
+/// What every handler shares.
+#[derive(Clone, FromRef)]
+pub struct CatalogState {
+    /// Pools, caches, clock and the other things every service has.
+    pub runtime: ServiceState,
+    /// This service's settings.
+    pub config: Arc<CatalogConfig>,
+}
+
+/// The HTTP side, and its OpenAPI document.
+pub fn router(state: CatalogState) -> (Router, OpenApi) {
+    let (router, document) = service_router(SERVICE, "Catalog", http::routes());
+    (router.with_state(state), document)
+}
+
+/// The reactions this service works on; each is run by a consumer over the schema `catalog`.
+pub fn workers(caches: &Caches) -> Vec<Arc<dyn Reaction>> {
+    vec![Arc::new(events::ActivePublicationReaction(Arc::clone(&caches.catalog)))]
+}

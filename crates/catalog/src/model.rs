@@ -157,29 +157,35 @@ const fn in_study() -> LifecycleStatus {
     LifecycleStatus::InStudy
 }
 
-/// One aggregate of the working copy: its draft with identity, version and times.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Aggregate<Id, Draft> {
-    /// Its id.
-    pub id: Id,
-    /// What it says.
-    #[serde(flatten)]
-    pub draft: Draft,
-    /// Counts its changes.
-    pub version: Version,
-    /// When it was created, by the database's clock.
-    pub created_at: DateTime<Utc>,
-    /// When it last changed.
-    pub updated_at: DateTime<Utc>,
+macro_rules! aggregates {
+    ($($(#[$doc:meta])* $name:ident($id:ty, $draft:ty);)+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+        #[serde(rename_all = "camelCase")]
+        pub struct $name {
+            /// Its id.
+            pub id: $id,
+            /// What it says.
+            #[serde(flatten)]
+            pub draft: $draft,
+            /// Counts its changes.
+            pub version: Version,
+            /// When it was created, by the database's clock.
+            pub created_at: DateTime<Utc>,
+            /// When it last changed, by the database's clock.
+            pub updated_at: DateTime<Utc>,
+        }
+    )+};
 }
 
-/// A product specification (TMF620).
-pub type Specification = Aggregate<SpecificationId, SpecificationDraft>;
-/// A product offering (TMF620).
-pub type Offering = Aggregate<OfferingId, OfferingDraft>;
-/// A product offering price (TMF620).
-pub type Price = Aggregate<PriceId, PriceDraft>;
+aggregates! {
+    /// A product specification (TMF620).
+    Specification(SpecificationId, SpecificationDraft);
+    /// A product offering (TMF620).
+    Offering(OfferingId, OfferingDraft);
+    /// A product offering price (TMF620).
+    Price(PriceId, PriceDraft);
+}
 
 /// A frozen catalog: immutable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -188,6 +194,7 @@ pub struct Publication {
     /// Its id.
     pub id: PublicationId,
     /// 1, 2, 3 … within the tenant.
+    #[serde(rename = "version")]
     pub number: u64,
     /// What it is called.
     pub name: String,

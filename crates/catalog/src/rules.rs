@@ -10,3 +10,4 @@ pub mod freeze;
 pub mod import;
 pub mod lifecycle;
 pub mod merge_patch;
+pub mod search;

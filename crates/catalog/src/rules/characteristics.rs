@@ -31,9 +31,8 @@ pub struct Judge<'a> {
 impl<'a> Judge<'a> {
     /// Fails on a pattern that is not a regular expression or is too large.
     pub fn new(declaration: &'a Characteristic) -> Result<Self, regex::Error> {
-        let whole = |pattern: &String| {
-            RegexBuilder::new(&format!(r"\A(?:{pattern})\z")).size_limit(MAX_PATTERN_BYTES).build()
-        };
+        let whole =
+            |pattern: &String| RegexBuilder::new(&format!(r"\A(?:{pattern})\z")).size_limit(MAX_PATTERN_BYTES).build();
         Ok(Self { declaration, pattern: declaration.regex.as_ref().map(whole).transpose()? })
     }
 
@@ -136,18 +135,24 @@ fn check_facets(declaration: &Characteristic) -> Vec<Finding> {
     {
         findings.push(Finding::new("/minimum", "range", "is not more than maximum"));
     }
-    if declaration.regex.is_some() && value_type != ValueType::String {
-        findings.push(Finding::new("/regex", "facet", "only strings have a pattern"));
-    }
-    if declaration.regex.as_ref().is_some_and(|pattern| pattern.chars().count() > MAX_PATTERN_CHARS) {
-        findings.push(Finding::new("/regex", "length", format!("has at most {MAX_PATTERN_CHARS} characters")));
-    } else {
-        match Judge::new(declaration) {
-            Ok(judge) => findings.extend(check_own_values(&judge)),
-            Err(_) => findings.push(Finding::new("/regex", "pattern", "is not a regular expression we can run")),
-        }
+    findings.extend(check_pattern(declaration));
+    // A pattern that cannot run has been reported; the values cannot be judged without it.
+    if let Ok(judge) = Judge::new(declaration) {
+        findings.extend(check_own_values(&judge));
     }
     findings
+}
+
+fn check_pattern(declaration: &Characteristic) -> Option<Finding> {
+    let pattern = declaration.regex.as_ref()?;
+    if declaration.value_type != ValueType::String {
+        return Some(Finding::new("/regex", "facet", "only strings have a pattern"));
+    }
+    if pattern.chars().count() > MAX_PATTERN_CHARS {
+        return Some(Finding::new("/regex", "length", format!("has at most {MAX_PATTERN_CHARS} characters")));
+    }
+    let unusable = Judge::new(declaration).is_err();
+    unusable.then(|| Finding::new("/regex", "pattern", "is not a regular expression we can run"))
 }
 
 /// Allowed and default values must satisfy the other facets, or no configuration ever could.
@@ -158,7 +163,9 @@ fn check_own_values(judge: &Judge<'_>) -> Vec<Finding> {
         findings.push(Finding::new("/allowedValues", "length", format!("has at most {MAX_ALLOWED_VALUES} values")));
         return findings;
     }
-    for (list, values) in [("allowedValues", &declaration.allowed_values), ("defaultValues", &declaration.default_values)] {
+    for (list, values) in
+        [("allowedValues", &declaration.allowed_values), ("defaultValues", &declaration.default_values)]
+    {
         let mut seen = BTreeSet::new();
         for (index, value) in values.iter().enumerate() {
             match judge.value(&to_json(value)) {
@@ -272,8 +279,16 @@ mod tests {
             (json!({"name": "a", "valueType": "integer", "minCardinality": 2}), "/0/minCardinality", "range"),
             (json!({"name": "a", "valueType": "integer", "allowedValues": ["x"]}), "/0/allowedValues/0", "type"),
             (json!({"name": "a", "valueType": "integer", "allowedValues": [1, 1]}), "/0/allowedValues/1", "duplicate"),
-            (json!({"name": "a", "valueType": "integer", "maximum": "5", "defaultValues": [6]}), "/0/defaultValues/0", "maximum"),
-            (json!({"name": "a", "valueType": "boolean", "configurable": false, "minCardinality": 1}), "/0/defaultValues", "cardinality"),
+            (
+                json!({"name": "a", "valueType": "integer", "maximum": "5", "defaultValues": [6]}),
+                "/0/defaultValues/0",
+                "maximum",
+            ),
+            (
+                json!({"name": "a", "valueType": "boolean", "configurable": false, "minCardinality": 1}),
+                "/0/defaultValues",
+                "cardinality",
+            ),
         ] {
             let findings = check_declarations(&[declared(declaration.clone())]);
             assert!(codes(&findings).contains(&(pointer, code)), "{declaration}: {findings:?}");

@@ -86,10 +86,7 @@ pub fn still_needed(configuration: &Configuration, documents: &Documents) -> BTr
 }
 
 /// The effective configuration, or everything that is wrong with this one.
-pub fn validate(
-    configuration: &Configuration,
-    documents: &Documents,
-) -> Result<EffectiveConfiguration, Vec<Finding>> {
+pub fn validate(configuration: &Configuration, documents: &Documents) -> Result<EffectiveConfiguration, Vec<Finding>> {
     let mut walk = Walk { documents, findings: Vec::new(), nodes: 0 };
     let effective = walk.chosen(configuration, "", 0);
     match effective {
@@ -128,7 +125,12 @@ impl Walk<'_> {
         let document = Arc::clone(document);
         let characteristics = self.characteristics(&document, &node.characteristics, here);
         let components = self.components(&document, &node.components, here, depth);
-        Some(EffectiveConfiguration { offering_id: node.offering_id, quantity: node.quantity, characteristics, components })
+        Some(EffectiveConfiguration {
+            offering_id: node.offering_id,
+            quantity: node.quantity,
+            characteristics,
+            components,
+        })
     }
 
     fn characteristics(
@@ -149,7 +151,8 @@ impl Walk<'_> {
                 self.refuse(pointer, "pattern", "the published pattern cannot be run");
                 continue;
             };
-            let defaults = || Value::Array(declared.default_values.iter().map(super::characteristics::to_json).collect());
+            let defaults =
+                || Value::Array(declared.default_values.iter().map(super::characteristics::to_json).collect());
             let values = match chosen.get(&declared.name) {
                 Some(raw) => judge.values(raw, &pointer),
                 None if declared.default_values.is_empty() && declared.min_cardinality > 0 => {
@@ -197,7 +200,8 @@ impl Walk<'_> {
         for (offering, (count, last)) in counts {
             let Some(component) = component_of(document, offering) else { continue };
             if count < Decimal::from(component.min) || count > Decimal::from(component.max) {
-                let detail = format!("{} is taken {} to {} times, not {count}", component.name, component.min, component.max);
+                let detail =
+                    format!("{} is taken {} to {} times, not {count}", component.name, component.min, component.max);
                 self.refuse(format!("{here}/components/{last}/quantity"), "cardinality", detail);
             }
         }
@@ -240,7 +244,8 @@ fn defaults_left_out<'a>(
 
 /// Equal components become one with the sum of their quantities, in canonical order.
 fn merged(mut components: Vec<EffectiveConfiguration>) -> Vec<EffectiveConfiguration> {
-    let identity = |one: &EffectiveConfiguration| (one.offering_id, one.characteristics.clone(), one.components.clone());
+    let identity =
+        |one: &EffectiveConfiguration| (one.offering_id, one.characteristics.clone(), one.components.clone());
     components.sort_by_key(identity);
     components.dedup_by(|next, kept| {
         let same = identity(next) == identity(kept);

@@ -96,7 +96,8 @@ pub fn check_amount(money: &DraftMoney) -> Vec<Finding> {
 /// A new aggregate cannot be born retired.
 pub fn check_initial_status(status: LifecycleStatus) -> Option<Finding> {
     let initial = lifecycle::INITIAL.contains(&status);
-    (!initial).then(|| Finding::new("/lifecycleStatus", "initial-status", "a new one is inStudy, inDesign, inTest or active"))
+    (!initial)
+        .then(|| Finding::new("/lifecycleStatus", "initial-status", "a new one is inStudy, inDesign, inTest or active"))
 }
 
 /// A fact that stays once it is set.
@@ -117,7 +118,11 @@ fn check_texts(name: &str, description: Option<&str>, labels: &[(&str, &Option<S
         findings.push(Finding::new("/name", "length", format!("has 1 to {MAX_NAME_CHARS} characters")));
     }
     if description.is_some_and(|text| text.chars().count() > MAX_DESCRIPTION_CHARS) {
-        findings.push(Finding::new("/description", "length", format!("has at most {MAX_DESCRIPTION_CHARS} characters")));
+        findings.push(Finding::new(
+            "/description",
+            "length",
+            format!("has at most {MAX_DESCRIPTION_CHARS} characters"),
+        ));
     }
     findings.extend(labels.iter().flat_map(|(pointer, label)| check_label(pointer, label.as_deref())));
     findings.extend(without_nul(&[("/name", Some(name)), ("/description", description)]));
@@ -136,9 +141,9 @@ pub fn check_label(pointer: &str, label: Option<&str>) -> Vec<Finding> {
 
 /// PostgreSQL's text cannot hold U+0000; refusing it here keeps it a client's mistake.
 fn without_nul(texts: &[(&str, Option<&str>)]) -> Vec<Finding> {
-    let holds_nul = |text: &Option<&str>| text.is_some_and(|text| text.contains('\0'));
     let refuse = |pointer: &str| Finding::new(pointer, "character", "may not contain U+0000");
-    texts.iter().filter(|(_, text)| holds_nul(text)).map(|(pointer, _)| refuse(pointer)).collect()
+    let holding_nul = texts.iter().filter(|(_, text)| text.is_some_and(|text| text.contains('\0')));
+    holding_nul.map(|(pointer, _)| refuse(pointer)).collect()
 }
 
 fn too_many(pointer: &str, most: usize) -> Finding {

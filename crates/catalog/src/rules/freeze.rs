@@ -131,14 +131,22 @@ fn check_components(offering: &Offering, known: &BTreeSet<OfferingId>) -> Vec<Fi
     for (index, component) in components.iter().enumerate() {
         let here = format!("/components/{index}");
         if !seen.insert(component.offering_id) {
-            findings.push(Finding::new(format!("{here}/offeringId"), "duplicate-component", "stands in the bundle twice"));
+            findings.push(Finding::new(
+                format!("{here}/offeringId"),
+                "duplicate-component",
+                "stands in the bundle twice",
+            ));
         }
         if !known.contains(&component.offering_id) {
             let detail = "the component does not exist or is not active or launched";
             findings.push(Finding::new(format!("{here}/offeringId"), "missing-component", detail));
         }
         if component.max == 0 || component.min > component.max {
-            findings.push(Finding::new(format!("{here}/max"), "bad-cardinality", "max is at least 1 and not below min"));
+            findings.push(Finding::new(
+                format!("{here}/max"),
+                "bad-cardinality",
+                "max is at least 1 and not below min",
+            ));
         } else if !(component.min..=component.max).contains(&component.default) {
             findings.push(Finding::new(format!("{here}/default"), "bad-cardinality", "lies between min and max"));
         }
@@ -154,14 +162,18 @@ fn check_prices(prices: &[Price]) -> Vec<Finding> {
         match &price.draft.amount {
             None => {
                 findings.push(Finding::new(format!("{here}/amount"), "missing-price-amount", "a price has an amount"));
-                continue;
             }
             Some(money) => {
                 if let Err((code, detail)) = money_of(money) {
                     findings.push(Finding::new(format!("{here}/amount"), code, detail));
                 }
                 let period = price.draft.period.map(|period| (period.unit.word(), period.length));
-                let same = (price.draft.price_type.word(), period, money.currency.clone(), price.draft.unit_of_measure.clone());
+                let same = (
+                    price.draft.price_type.word(),
+                    period,
+                    money.currency.clone(),
+                    price.draft.unit_of_measure.clone(),
+                );
                 if !seen.insert(same) {
                     let detail = "another price of the offering has the same type, period, currency and unit";
                     findings.push(Finding::new(here, "duplicate-price", detail));
@@ -173,7 +185,8 @@ fn check_prices(prices: &[Price]) -> Vec<Finding> {
 }
 
 fn money_of(draft: &crate::model::DraftMoney) -> Result<Money, (&'static str, String)> {
-    let code = draft.currency.as_deref().ok_or_else(|| ("missing-price-currency", "a price has a currency".to_owned()))?;
+    let code =
+        draft.currency.as_deref().ok_or_else(|| ("missing-price-currency", "a price has a currency".to_owned()))?;
     let currency: Currency = code.parse().map_err(|_| ("missing-price-currency", format!("{code} is no currency")))?;
     Money::new(draft.amount, currency).map_err(|error| ("price-too-precise", error.to_string()))
 }
@@ -182,7 +195,13 @@ fn money_of(draft: &crate::model::DraftMoney) -> Result<Money, (&'static str, St
 fn check_nesting(candidates: &[Candidate]) -> Vec<Finding> {
     let bundles: BTreeMap<OfferingId, &Offering> =
         candidates.iter().map(|candidate| (candidate.offering.id, &candidate.offering)).collect();
-    let mut walk = NestingWalk { bundles: &bundles, depth: BTreeMap::new(), path: Vec::new(), open: BTreeSet::new(), findings: Vec::new() };
+    let mut walk = NestingWalk {
+        bundles: &bundles,
+        depth: BTreeMap::new(),
+        path: Vec::new(),
+        open: BTreeSet::new(),
+        findings: Vec::new(),
+    };
     for offering in bundles.keys() {
         walk.visit(*offering);
     }
@@ -217,18 +236,15 @@ impl NestingWalk<'_> {
                 self.open.insert(offering);
             }
             let components = self.bundles.get(&offering).map_or(&[][..], |bundle| &bundle.draft.components);
-            match components.get(next) {
-                Some(component) => {
-                    stack.push((offering, next + 1));
-                    self.enter(offering, next, component.offering_id, &mut stack);
-                }
-                None => {
-                    let below = components.iter().filter_map(|component| self.depth.get(&component.offering_id));
-                    let depth = below.max().map_or(0, |deepest| deepest + 1);
-                    self.depth.insert(offering, depth);
-                    self.path.pop();
-                    self.open.remove(&offering);
-                }
+            if let Some(component) = components.get(next) {
+                stack.push((offering, next + 1));
+                self.enter(offering, next, component.offering_id, &mut stack);
+            } else {
+                let below = components.iter().filter_map(|component| self.depth.get(&component.offering_id));
+                let depth = below.max().map_or(0, |deepest| deepest + 1);
+                self.depth.insert(offering, depth);
+                self.path.pop();
+                self.open.remove(&offering);
             }
         }
     }

@@ -12,11 +12,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::model::{
-    Aggregate, ComponentRef, DraftMoney, Finding, Offering, OfferingDraft, Price, PriceDraft, Specification,
-    SpecificationDraft,
+    ComponentRef, DraftMoney, Finding, Offering, OfferingDraft, Price, PriceDraft, Specification, SpecificationDraft,
 };
-use crate::words::Word;
 use crate::rules::{characteristics, draft, lifecycle};
+use crate::words::Word;
 
 /// Items of one batch: what one transaction locks and one answer lists.
 pub const MAX_ITEMS: usize = 1_000;
@@ -106,11 +105,12 @@ pub struct Change<Id, Draft> {
     pub before: Option<LifecycleStatus>,
 }
 
-impl<Id: Copy, Draft: Clone + PartialEq> Change<Id, Draft> {
-    fn between(existing: Option<&Aggregate<Id, Draft>>, id: Id, draft: Draft, status: LifecycleStatus) -> Option<Self> {
-        match existing {
-            Some(existing) if existing.draft == draft => None,
-            Some(existing) => Some(Self { id, draft, version: existing.version.next(), before: Some(status) }),
+impl<Id, Draft: PartialEq> Change<Id, Draft> {
+    /// `before` is what is there, with its version.
+    fn between(before: Option<(&Draft, Version)>, id: Id, draft: Draft, status: LifecycleStatus) -> Option<Self> {
+        match before {
+            Some((before, _)) if *before == draft => None,
+            Some((_, version)) => Some(Self { id, draft, version: version.next(), before: Some(status) }),
             None => Some(Self { id, draft, version: Version::FIRST, before: None }),
         }
     }
@@ -210,7 +210,11 @@ fn check_prices(prices: &[ImportPrice]) -> Vec<Finding> {
         found.extend(draft::check_period(price.price_type, price.period));
         found.extend(draft::check_label("/unitOfMeasure", price.unit_of_measure.as_deref()));
         if !keys.insert(key_of(price.price_type, price.period, Some(&price.amount), price.unit_of_measure.as_deref())) {
-            found.push(Finding::new("", "duplicate-price", "another price has the same type, period, currency and unit"));
+            found.push(Finding::new(
+                "",
+                "duplicate-price",
+                "another price has the same type, period, currency and unit",
+            ));
         }
         let here = format!("/prices/{index}");
         findings.extend(found.into_iter().map(|finding| finding.under(&here)));
@@ -243,13 +247,12 @@ fn resolve(item: &ImportItem, ids: &BTreeMap<&str, OfferingId>) -> Result<Option
     let mut findings = Vec::new();
     let mut resolved = Vec::with_capacity(components.len());
     for (index, component) in components.iter().enumerate() {
-        match ids.get(component.external_id.as_str()) {
-            Some(offering) => resolved.push(reference(component, *offering)),
-            None => {
-                let pointer = format!("/components/{index}/externalId");
-                let detail = "no such offering in the batch or in the catalog";
-                findings.push(Finding::new(pointer, "unknown-component", detail));
-            }
+        if let Some(offering) = ids.get(component.external_id.as_str()) {
+            resolved.push(reference(component, *offering));
+        } else {
+            let pointer = format!("/components/{index}/externalId");
+            let detail = "no such offering in the batch or in the catalog";
+            findings.push(Finding::new(pointer, "unknown-component", detail));
         }
     }
     if findings.is_empty() { Ok(Some(resolved)) } else { Err(findings) }
@@ -271,8 +274,8 @@ fn plan_item(
     let before = existing.offerings.get(&item.external_id);
     let writes = |plan: &Plan| plan.specifications.len() + plan.offerings.len() + plan.prices.len();
     let written = writes(plan);
-    let specification_id =
-        plan_specification(plan, item, existing, namespace).or_else(|| before.and_then(|one| one.draft.specification_id));
+    let specification_id = plan_specification(plan, item, existing, namespace)
+        .or_else(|| before.and_then(|one| one.draft.specification_id));
     let status = before.map_or(LifecycleStatus::Active, |one| one.draft.lifecycle_status);
     let draft = OfferingDraft {
         external_id: Some(item.external_id.clone()),
@@ -285,7 +288,7 @@ fn plan_item(
         components: components.or_else(|| before.map(|one| one.draft.components.clone())).unwrap_or_default(),
         lifecycle_status: status,
     };
-    plan.offerings.extend(Change::between(before, id, draft, status));
+    plan.offerings.extend(Change::between(before.map(|one| (&one.draft, one.version)), id, draft, status));
     if let Some(prices) = &item.prices {
         let present = existing.prices.get(&id).map(Vec::as_slice).unwrap_or_default();
         plan.prices.extend(plan_prices(id, prices, present));
@@ -320,7 +323,7 @@ fn plan_specification(
         characteristics: characteristics.clone(),
         lifecycle_status: status,
     };
-    plan.specifications.extend(Change::between(before, id, draft, status));
+    plan.specifications.extend(Change::between(before.map(|one| (&one.draft, one.version)), id, draft, status));
     Some(id)
 }
 
@@ -344,12 +347,17 @@ fn plan_prices(offering: OfferingId, wanted: &[ImportPrice], present: &[Price]) 
             // Listed again means sold again.
             lifecycle_status: if status == LifecycleStatus::Retired { LifecycleStatus::Active } else { status },
         };
-        changes.extend(Change::between(before, id, draft, status));
+        changes.extend(Change::between(before.map(|one| (&one.draft, one.version)), id, draft, status));
     }
     let left_out = present.iter().filter(|one| !kept.contains(&one.id));
     for price in left_out.filter(|one| lifecycle::is_published(one.draft.lifecycle_status)) {
         let draft = PriceDraft { lifecycle_status: LifecycleStatus::Retired, ..price.draft.clone() };
-        changes.extend(Change::between(Some(price), price.id, draft, price.draft.lifecycle_status));
+        changes.extend(Change::between(
+            Some((&price.draft, price.version)),
+            price.id,
+            draft,
+            price.draft.lifecycle_status,
+        ));
     }
     changes
 }

@@ -201,7 +201,12 @@ fn a_component_left_out_takes_its_default_and_what_it_lacks_is_named() {
 
 #[test]
 fn wrong_components_and_quantities_are_refused_where_they_stand() {
-    let foreign = node(1, 1, json!({}), vec![node(2, 1, json!({"colour": "red"}), Vec::new()), node(4, 1, json!({}), Vec::new())]);
+    let foreign = node(
+        1,
+        1,
+        json!({}),
+        vec![node(2, 1, json!({"colour": "red"}), Vec::new()), node(4, 1, json!({}), Vec::new())],
+    );
     assert_eq!(refusals(&foreign), [("/components/1/offeringId".to_owned(), "unknown-component")]);
     assert_eq!(refusals(&node(9, 1, json!({}), Vec::new())), [("/offeringId".to_owned(), "unknown-offering")]);
     assert_eq!(refusals(&node(3, 0, json!({}), Vec::new())), [("/quantity".to_owned(), "minimum")]);
@@ -213,7 +218,8 @@ fn wrong_components_and_quantities_are_refused_where_they_stand() {
 #[test]
 fn documents_are_asked_for_until_nothing_is_missing() {
     let all = documents();
-    let wanted = node(4, 1, json!({}), vec![node(1, 1, json!({}), vec![node(2, 1, json!({"colour": "red"}), Vec::new())])]);
+    let wanted =
+        node(4, 1, json!({}), vec![node(1, 1, json!({}), vec![node(2, 1, json!({"colour": "red"}), Vec::new())])]);
     let mut known = Documents::new();
     let mut rounds = Vec::new();
     loop {

@@ -8,20 +8,22 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::*;
-use crate::model::{Aggregate, OfferingDraft, PriceDraft};
+use crate::model::{OfferingDraft, PriceDraft};
 
 fn id(number: u128) -> Uuid {
     Uuid::from_u128(number)
 }
 
-fn aggregate<Id: From<Uuid>, Draft>(number: u128, draft: Draft) -> Aggregate<Id, Draft> {
-    Aggregate {
-        id: id(number).into(),
-        draft,
-        version: Version::FIRST,
-        created_at: DateTime::UNIX_EPOCH,
-        updated_at: DateTime::UNIX_EPOCH,
-    }
+macro_rules! aggregate {
+    ($noun:ident, $number:expr, $draft:expr) => {
+        $noun {
+            id: id($number).into(),
+            draft: $draft,
+            version: Version::FIRST,
+            created_at: DateTime::UNIX_EPOCH,
+            updated_at: DateTime::UNIX_EPOCH,
+        }
+    };
 }
 
 fn offering(number: u128, components: &[(u128, u32, u32, u32)]) -> Candidate {
@@ -34,7 +36,7 @@ fn offering(number: u128, components: &[(u128, u32, u32, u32)]) -> Candidate {
         "components": components.iter().map(component).collect::<Vec<_>>(),
     }))
     .unwrap();
-    Candidate { offering: aggregate(number, draft), specification: None, prices: Vec::new() }
+    Candidate { offering: aggregate!(Offering, number, draft), specification: None, prices: Vec::new() }
 }
 
 fn price(number: u128, offering: u128, amount: Value) -> Price {
@@ -42,7 +44,7 @@ fn price(number: u128, offering: u128, amount: Value) -> Price {
         "offeringId": id(offering), "priceType": "oneTime", "amount": amount, "lifecycleStatus": "active",
     }))
     .unwrap();
-    aggregate(number, draft)
+    aggregate!(Price, number, draft)
 }
 
 fn refusals(candidates: Vec<Candidate>) -> Vec<(String, &'static str)> {

@@ -20,23 +20,25 @@ fn euro(amount: &str) -> Value {
     json!({"priceType": "oneTime", "amount": {"amount": amount, "currency": "EUR"}})
 }
 
-fn written<Id, Draft>(change: Change<Id, Draft>) -> Aggregate<Id, Draft> {
-    let Change { id, draft, version, .. } = change;
-    Aggregate { id, draft, version, created_at: DateTime::UNIX_EPOCH, updated_at: DateTime::UNIX_EPOCH }
+macro_rules! written {
+    ($noun:ident, $change:expr) => {{
+        let Change { id, draft, version, .. } = $change;
+        $noun { id, draft, version, created_at: DateTime::UNIX_EPOCH, updated_at: DateTime::UNIX_EPOCH }
+    }};
 }
 
 /// What the store holds after the plan.
 fn apply(mut existing: Existing, plan: Plan) -> Existing {
     for change in plan.specifications {
-        existing.specifications.insert(change.draft.external_id.clone().unwrap(), written(change));
+        existing.specifications.insert(change.draft.external_id.clone().unwrap(), written!(Specification, change));
     }
     for change in plan.offerings {
-        existing.offerings.insert(change.draft.external_id.clone().unwrap(), written(change));
+        existing.offerings.insert(change.draft.external_id.clone().unwrap(), written!(Offering, change));
     }
     for change in plan.prices {
         let prices = existing.prices.entry(change.draft.offering_id).or_default();
         prices.retain(|price| price.id != change.id);
-        prices.push(written(change));
+        prices.push(written!(Price, change));
     }
     existing
 }
@@ -139,11 +141,23 @@ fn each_broken_item_is_refused_at_its_place() {
         (broken("externalId", json!("")), "/items/1/externalId", "length"),
         (broken("category", json!("x".repeat(101))), "/items/1/category", "length"),
         (broken("description", json!("a\0b")), "/items/1/description", "character"),
-        (broken("characteristics", json!([{"name": "x", "valueType": "integer", "regex": "1"}])), "/items/1/characteristics/0/regex", "facet"),
+        (
+            broken("characteristics", json!([{"name": "x", "valueType": "integer", "regex": "1"}])),
+            "/items/1/characteristics/0/regex",
+            "facet",
+        ),
         (broken("prices", json!([euro("-1")])), "/items/1/prices/0/amount/amount", "range"),
         (broken("prices", json!([euro("1"), euro("2")])), "/items/1/prices/1", "duplicate-price"),
-        (broken("prices", json!([{"priceType": "recurring", "amount": {"amount": "1", "currency": "EUR"}}])), "/items/1/prices/0/period", "required"),
-        (broken("prices", json!([{"priceType": "oneTime", "amount": {"amount": "1", "currency": "QQQ"}}])), "/items/1/prices/0/amount/currency", "currency"),
+        (
+            broken("prices", json!([{"priceType": "recurring", "amount": {"amount": "1", "currency": "EUR"}}])),
+            "/items/1/prices/0/period",
+            "required",
+        ),
+        (
+            broken("prices", json!([{"priceType": "oneTime", "amount": {"amount": "1", "currency": "QQQ"}}])),
+            "/items/1/prices/0/amount/currency",
+            "currency",
+        ),
     ] {
         let mut second = second;
         if code != "duplicate" && !second.external_id.is_empty() {

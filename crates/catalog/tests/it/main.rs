@@ -1,0 +1,10 @@
+//! The catalog over HTTP against a real PostgreSQL, a database a test.
+
+mod bad_input;
+mod configurations;
+mod facts;
+mod imports;
+mod isolation;
+mod publications;
+mod support;
+mod working_copy;
