@@ -125,7 +125,7 @@ impl TestReply {
     }
 
     /// Panics with the body unless the status is `status`.
-    #[must_use]
+    #[expect(clippy::return_self_not_must_use, reason = "the expectation is the use")]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status.as_u16(), status, "{}", self.text());
         self
