@@ -7,6 +7,9 @@ use tokio::process::Command;
 
 use crate::{floors::POOL_SIZE, process::ServerProcess};
 
+/// A rate limit that is checked on every request and never reached.
+const UNREACHABLE_RATE: &str = "1000000";
+
 /// Where everything lives.
 pub struct Surroundings {
     /// The `quoin` executable.
@@ -46,12 +49,14 @@ impl Surroundings {
         let mut command = Command::new(&self.program);
         command
             .args(arguments)
-            .env("QUOIN__DATABASE__ADMIN_URL", &self.admin_url)
+            .env("QUOIN__OWNER__DATABASE_URL", &self.admin_url)
             .env("QUOIN__DATABASE__MAX_CONNECTIONS", POOL_SIZE.to_string())
             .env("QUOIN__CACHE__REDIS_URL", &self.redis_url)
-            .env("QUOIN__AUTH__DEV_KEY_FILE", self.scratch.join("issuer.key"))
-            .env("QUOIN__RATE_LIMIT__REQUESTS_PER_SECOND", "10000000")
-            .env("RUST_LOG", "warn");
+            .env("QUOIN__AUTH__ISSUER_KEY_FILE", self.scratch.join("issuer.key"))
+            .env("QUOIN__TELEMETRY__LOG", "warn");
+        for limit in ["TENANT_READS", "TENANT_WRITES", "USER_READS", "USER_WRITES"] {
+            command.env(format!("QUOIN__LIMITS__{limit}_PER_SEC"), UNREACHABLE_RATE);
+        }
         command
     }
 
