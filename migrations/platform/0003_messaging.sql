@@ -227,7 +227,9 @@ begin
     loop
         execute format('lock table %I.%I in access exclusive mode', service, name);
         execute format('select exists (select from %1$I.%2$I o, %1$I.relay_cursor c
-                                       where o.xid >= pg_snapshot_xmin(c.snapshot))', service, name) into unpublished;
+                                       where o.xid >= pg_snapshot_xmin(c.snapshot)
+                                         and not pg_visible_in_snapshot(o.xid, c.snapshot))',
+            service, name) into unpublished;
         exit when unpublished;
         execute format('drop table %I.%I', service, name);
         dropped := dropped + 1;

@@ -7,9 +7,13 @@
 //! Owns the tables `platform.create_messaging` makes in a service's schema. Must never know a broker's client (that is
 //! `events-kafka`), a cache, or a domain's types.
 
+mod backoff;
 mod consumer;
+#[cfg(feature = "contract-suite")]
+pub mod contract_suite;
 mod envelope;
 mod in_process;
+mod lease;
 mod new_event;
 mod outbox;
 mod ports;
@@ -17,9 +21,10 @@ mod reaction;
 mod relay;
 mod trace_context;
 
-pub use consumer::Consumer;
+pub use consumer::{Consumer, ConsumerConfig, ParkedEvent, ParkedKey, ParkingLot, ParkingLotError, Redriven};
 pub use envelope::{Envelope, UnreadablePayload};
 pub use in_process::InProcessBus;
+pub use lease::LeaseTimes;
 pub use new_event::{NewEvent, UnwritablePayload};
 pub use outbox::{MAX_PAYLOAD_BYTES, Outbox, OutboxError, SHARDS};
 pub use ports::{Delivery, Extent, Partition, PublishError, Publisher, Record, Retention, Source, SourceError};

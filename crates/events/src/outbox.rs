@@ -81,7 +81,7 @@ impl Outbox {
 /// `order by ord` makes the sequence numbers follow the order of the slice.
 fn insert_sql(schema: &str) -> String {
     format!(
-        "insert into {schema}.outbox (shard, tenant_id, aggregate_type, aggregate_id, aggregate_version, event_id, \
+        "insert into \"{schema}\".outbox (shard, tenant_id, aggregate_type, aggregate_id, aggregate_version, event_id, \
              event_type, schema_version, traceparent, correlation_id, causation_id, occurred_at, payload) \
          select shard, tenant_id, aggregate_type, aggregate_id, aggregate_version, event_id, \
              event_type, schema_version, $9, correlation_id, causation_id, occurred_at, payload \

@@ -96,13 +96,16 @@ impl From<sqlx::Error> for ReactionError {
     }
 }
 
-/// Whether the same statement may succeed later: lost connections, exhausted pools, and the SQLSTATE classes of
-/// serialisation failure (40), lack of resources (53), shutdown (57P), cancelled by time-out (57014) and lock time-out (55P03).
+/// Whether the same statement may succeed later: lost connections, exhausted pools, and these SQLSTATEs
+/// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>): connection (08), serialisation and deadlock (40),
+/// resources (53), shutdown and time-out (57), system (58), lock time-out (55P03); and, because they are the fault of a
+/// deployment and not of an event: no privilege (42501), no such table, column or schema (42P01, 42703, 3F000), read-only
+/// server (25006).
 pub(crate) fn is_transient(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(database) => database.code().is_some_and(|code| {
-            let class = code.get(..2).unwrap_or_default();
-            matches!(class, "08" | "40" | "53" | "58") || code.starts_with("57") || code == "55P03"
+            matches!(code.get(..2), Some("08" | "40" | "53" | "57" | "58"))
+                || matches!(&*code, "55P03" | "42501" | "42P01" | "42703" | "3F000" | "25006")
         }),
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)

@@ -1,4 +1,17 @@
-//! Carries committed outbox rows to the log, at least once, each aggregate's in version order.
+//! Carries committed outbox rows to the log: at least once, each aggregate's in version order.
+//!
+//! One round: what was committed since the cursor's snapshot ([`reader`]) → produce all → wait for every report → move
+//! the cursor ([`cursor`]). After any failure everything in memory is dropped and the cursor is read again, because a
+//! remembered snapshot may be newer than what a crashed or replaced database knows. Reads the primary only.
+//!
+//! Must never know a broker, and never skip: what cannot be published is retried for ever, and alarmed about.
+
+mod continuity;
+mod cursor;
+mod lane;
+mod reader;
+mod session;
+mod snapshot;
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,9 +19,10 @@ use sqlx::PgPool;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::Publisher;
+use crate::{Publisher, backoff::Backoff, lease::LeaseTimes};
+use session::Session;
 
-/// The relay of one service's outbox.
+/// The relay of one service's outbox. Several of them share the outbox's shard groups by leases.
 pub struct Relay {
     pool: PgPool,
     schema: &'static str,
@@ -27,16 +41,27 @@ pub struct RelayConfig {
     pub poll_min: Duration,
     /// Longest pause between two looks at the outbox, when nothing happens.
     pub poll_max: Duration,
+    /// How long a shard group stays with a relay that died, and how often it is renewed.
+    pub lease: LeaseTimes,
+    /// Whole days an outbox row is kept after it was written; the reach of a replay.
+    pub keep_days: i32,
 }
 
 impl Default for RelayConfig {
     fn default() -> Self {
-        Self { batch: 1_000, poll_min: Duration::from_millis(5), poll_max: Duration::from_millis(200) }
+        Self {
+            batch: 1_000,
+            poll_min: Duration::from_millis(5),
+            poll_max: Duration::from_millis(200),
+            lease: LeaseTimes::default(),
+            keep_days: 7,
+        }
     }
 }
 
 impl Relay {
-    /// A relay from `schema`'s outbox to `topic`. `pool` connects as the work role; `hint` is notified after commits.
+    /// A relay from `schema`'s outbox to `topic`. `pool` connects as the work role and lends one connection for good;
+    /// `hint` is notified after commits and saves the wait for the next poll.
     pub fn new(
         pool: PgPool,
         schema: &'static str,
@@ -48,9 +73,29 @@ impl Relay {
         Self { pool, schema, topic, publisher, hint, config }
     }
 
-    /// Runs until `stop`; failures are logged, counted and retried.
+    /// Runs until `stop`, then finishes the batch in hand and gives its leases back. Failures are logged, counted and
+    /// retried. Dropping the future instead is safe: a later relay publishes again what the cursor does not cover.
     pub async fn run(self, stop: CancellationToken) {
-        let _ = (&self.pool, self.schema, self.topic, &self.publisher, &self.hint, self.config);
-        stop.cancelled().await;
+        let mut session = Session::new(&self);
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+        while !stop.is_cancelled() {
+            let Err(error) = session.work(&stop).await else { break };
+            let progressed = session.forget();
+            metrics::counter!("quoin_relay_interruptions_total", "service" => self.schema).increment(1);
+            if progressed {
+                backoff.reset();
+            }
+            let pause = backoff.next();
+            tracing::warn!(
+                service = self.schema,
+                error = &error as &dyn std::error::Error,
+                ?pause,
+                "the relay was interrupted"
+            );
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => {}
+            }
+        }
     }
 }

@@ -1,0 +1,301 @@
+//! A relay's work over one database connection, until it is stopped or interrupted.
+
+use std::time::Duration;
+
+use kernel::{Clock, SystemClock};
+use sqlx::{AssertSqlSafe, PgConnection};
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, info_span};
+
+use super::{
+    Relay,
+    continuity::Continuity,
+    cursor::{self, Cursor, CursorError},
+    lane::{self, GROUPS, Lane},
+    reader::{OutboxRow, Reader},
+};
+use crate::{
+    Envelope, PublishError, Retention,
+    lease::{Leases, Sharing},
+    trace_context::link_trace,
+};
+
+/// How long a batch in hand may take after the stop signal.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+
+/// From when on a batch that is not acknowledged is an alarm. Publishing itself never times out.
+const STALL_AFTER: Duration = Duration::from_secs(30);
+
+/// Days of the outbox that must exist ahead: a week to notice that nobody creates them.
+const DAYS_AHEAD: i32 = 8;
+
+/// How often days are created and retired.
+const HOUSEKEEPING_EVERY: Duration = Duration::from_hours(1);
+
+/// Most spans a batch's span links to; exporters keep no more.
+const MAX_LINKS: usize = 128;
+
+/// Why the work ended early. Whatever was in memory is void.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Interrupted {
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+    #[error("the cursor cannot be used")]
+    Cursor(#[from] CursorError),
+    #[error("publishing failed")]
+    Publish(#[from] PublishError),
+    #[error("the leases were lost")]
+    LeaseLost,
+    #[error("the batch in hand was not acknowledged before the stop")]
+    Stopped,
+}
+
+/// What is known while a connection lasts.
+pub(crate) struct Session<'a> {
+    relay: &'a Relay,
+    reader: Reader,
+    leases: Leases,
+    lanes: Vec<Lane>,
+    continuity: Continuity,
+    housekeeping: Option<Instant>,
+    progressed: bool,
+}
+
+impl<'a> Session<'a> {
+    pub fn new(relay: &'a Relay) -> Self {
+        let leases = Leases::new(relay.schema, "relay".to_owned(), i32::from(GROUPS), relay.config.lease);
+        let reader = Reader::new(relay.schema);
+        let (lanes, continuity) = (Vec::new(), Continuity::default());
+        Self { relay, reader, leases, lanes, continuity, housekeeping: None, progressed: false }
+    }
+
+    /// Forgets everything that must be read from the database again; answers whether anything was published.
+    pub fn forget(&mut self) -> bool {
+        self.leases.forget();
+        self.lanes.clear();
+        self.continuity.forget();
+        std::mem::take(&mut self.progressed)
+    }
+
+    /// Works until `stop`.
+    pub async fn work(&mut self, stop: &CancellationToken) -> Result<(), Interrupted> {
+        // One connection for as long as it lives: a pool would replace a lost one silently, and with it the certainty
+        // that the cursor in memory still means something.
+        let mut conn = self.relay.pool.acquire().await?;
+        conn.close_on_drop();
+        let mut pause = self.relay.config.poll_min;
+        while !stop.is_cancelled() {
+            self.keep_house(&mut conn).await?;
+            if self.leases.due() {
+                self.renew(&mut conn, Sharing::GiveBackSurplus).await?;
+            }
+            let most = self.round(&mut conn, stop).await?;
+            self.store_cursors(&mut conn, Lane::store_due).await?;
+            pause = self.pause_after(most, pause);
+            if most < usize::from(self.relay.config.batch) {
+                self.wait(pause, stop).await;
+            }
+        }
+        self.store_cursors(&mut conn, |lane| lane.store_at().is_some()).await?;
+        self.leases.release(&mut conn).await?;
+        Ok(())
+    }
+
+    /// Reads and publishes once for every lane; answers the size of the largest batch.
+    async fn round(&mut self, conn: &mut PgConnection, stop: &CancellationToken) -> Result<usize, Interrupted> {
+        lane::merge(&mut self.lanes);
+        let limit = self.relay.config.batch;
+        let mut most = 0;
+        for index in 0..self.lanes.len() {
+            let Some(lane) = self.lanes.get(index) else { break };
+            let (upto, rows) = if let Some(page) = &lane.cursor.page {
+                let between = (&lane.cursor.from, &page.upto);
+                let rows = self.reader.page(conn, between, page.after_seq, &lane.shards, limit).await?;
+                (page.upto.clone(), rows)
+            } else {
+                let difference = self.reader.difference(conn, &lane.cursor.from, &lane.shards, limit).await?;
+                (difference.upto, difference.rows)
+            };
+            let count = rows.len();
+            let unfinished_after = rows.last().map(|row| row.seq).filter(|_| count >= usize::from(limit));
+            if count > 0
+                && let Err(error) = self.publish(conn, rows, stop).await
+            {
+                if matches!(error, Interrupted::Publish(_) | Interrupted::Stopped) {
+                    // What was acknowledged before the failure stays acknowledged; without this a log that fails often
+                    // enough would be told the same batches for ever.
+                    self.store_cursors(conn, |lane| lane.store_at().is_some()).await?;
+                }
+                return Err(error);
+            }
+            // Publishing may have renewed the leases, but never gives a group back, so the lane is still the same.
+            if let Some(lane) = self.lanes.get_mut(index) {
+                lane.advance(upto, count, unfinished_after);
+            }
+            most = most.max(count);
+        }
+        Ok(most)
+    }
+
+    /// Produces `rows` and waits for every report, renewing the leases meanwhile.
+    async fn publish(
+        &mut self,
+        conn: &mut PgConnection,
+        rows: Vec<OutboxRow>,
+        stop: &CancellationToken,
+    ) -> Result<(), Interrupted> {
+        if self.leases.lapsed() {
+            return Err(Interrupted::LeaseLost);
+        }
+        let enqueued: Vec<_> = rows.iter().map(|row| row.enqueued_at).collect();
+        let batch: Vec<Envelope> = rows.into_iter().map(|row| row.envelope).collect();
+        self.assert_continuity(&batch);
+        let relay = self.relay;
+        let publishing = relay.publisher.publish(relay.topic, &batch).instrument(batch_span(relay.topic, &batch));
+        let mut publishing = std::pin::pin!(publishing);
+        let started = Instant::now();
+        let mut given_up = std::pin::pin!(grace_after(stop));
+        loop {
+            tokio::select! {
+                done = &mut publishing => { done?; break }
+                () = &mut given_up => return Err(Interrupted::Stopped),
+                () = sleep_until(self.leases.renew_at()) => {
+                    self.renew(conn, Sharing::KeepAll).await?;
+                    watch_for_stall(relay.schema, started, batch.len());
+                }
+            }
+        }
+        self.progressed = true;
+        metrics::counter!("quoin_relay_published_total", "service" => relay.schema).increment(batch.len() as u64);
+        metrics::gauge!("quoin_relay_stalled_seconds", "service" => relay.schema).set(0.0);
+        let acknowledged = SystemClock.now();
+        for at in enqueued {
+            let delay = (acknowledged - at).to_std().unwrap_or_default();
+            metrics::histogram!("quoin_relay_delay_seconds", "service" => relay.schema).record(delay);
+        }
+        Ok(())
+    }
+
+    fn assert_continuity(&mut self, batch: &[Envelope]) {
+        for event in batch {
+            if let Some(expected) = self.continuity.check(event) {
+                metrics::counter!("quoin_relay_version_breaks_total", "service" => self.relay.schema).increment(1);
+                tracing::error!(
+                    service = self.relay.schema, event = %event.id, key = event.key(), version = %event.aggregate_version,
+                    %expected, "an aggregate's versions do not follow one another in the outbox"
+                );
+            }
+        }
+    }
+
+    /// Renews the leases and follows what they say: lost groups go, gained ones begin at their stored cursor.
+    async fn renew(&mut self, conn: &mut PgConnection, sharing: Sharing) -> Result<(), Interrupted> {
+        // What a group that goes elsewhere has published should be known there.
+        self.store_cursors(conn, |lane| lane.store_at().is_some()).await?;
+        let change = self.leases.renew(conn, sharing).await?;
+        if sharing == Sharing::KeepAll && !change.lost.is_empty() {
+            return Err(Interrupted::LeaseLost);
+        }
+        lane::remove(&mut self.lanes, &change.lost);
+        for group in change.gained {
+            let stored = cursor::claim(conn, self.relay.schema, group).await?;
+            let cursor = match self.relay.publisher.retention() {
+                Retention::Durable => stored,
+                Retention::UntilExit => Cursor::start(),
+            };
+            tracing::debug!(
+                service = self.relay.schema,
+                group = group.slot,
+                term = group.term,
+                "claimed a shard group"
+            );
+            self.lanes.push(Lane::claimed(group, cursor));
+        }
+        let groups = u32::try_from(self.lanes.iter().map(|lane| lane.groups.len()).sum::<usize>()).unwrap_or(u32::MAX);
+        metrics::gauge!("quoin_relay_groups", "service" => self.relay.schema).set(groups);
+        Ok(())
+    }
+
+    async fn store_cursors(
+        &mut self,
+        conn: &mut PgConnection,
+        which: impl Fn(&Lane) -> bool,
+    ) -> Result<(), Interrupted> {
+        for lane in self.lanes.iter_mut().filter(|lane| which(lane)) {
+            cursor::store(conn, self.relay.schema, &lane.groups, &lane.cursor).await?;
+            lane.stored();
+        }
+        Ok(())
+    }
+
+    /// Halves after a busy round, doubles after an idle one.
+    fn pause_after(&self, most: usize, pause: Duration) -> Duration {
+        let config = &self.relay.config;
+        match most {
+            0 => (pause * 2).min(config.poll_max),
+            _ => (pause / 2).max(config.poll_min),
+        }
+    }
+
+    /// Waits for a hint or the next poll, but no longer than a cursor or a lease may wait.
+    async fn wait(&self, pause: Duration, stop: &CancellationToken) {
+        let poll = Instant::now() + pause;
+        let store = self.lanes.iter().filter_map(Lane::store_at).min().unwrap_or(poll);
+        tokio::select! {
+            () = self.relay.hint.notified() => {}
+            () = sleep_until(poll.min(store).min(self.leases.renew_at())) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+
+    /// Creates the days to come and drops those nobody needs. A failure is alarmed about and tried again next time:
+    /// there is a week to repair it.
+    async fn keep_house(&mut self, conn: &mut PgConnection) -> Result<(), Interrupted> {
+        if self.housekeeping.is_some_and(|last| last.elapsed() < HOUSEKEEPING_EVERY) {
+            return Ok(());
+        }
+        self.housekeeping = Some(Instant::now());
+        let schema = self.relay.schema;
+        let sql = format!("select \"{schema}\".prepare_outbox($1), \"{schema}\".retire_outbox($2)");
+        let kept =
+            sqlx::query(AssertSqlSafe(sql)).bind(DAYS_AHEAD).bind(self.relay.config.keep_days).execute(conn).await;
+        match kept {
+            Ok(_) => Ok(()),
+            Err(sqlx::Error::Database(error)) => {
+                metrics::counter!("quoin_outbox_housekeeping_failures_total", "service" => schema).increment(1);
+                tracing::error!(service = schema, %error, "the outbox's days could not be created or retired");
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// The span of one batch, linked to the spans that wrote its events: their context is the messages' own.
+fn batch_span(topic: &str, batch: &[Envelope]) -> tracing::Span {
+    let span = info_span!(
+        "publish events",
+        otel.kind = "producer",
+        messaging.operation.r#type = "send",
+        messaging.destination.name = topic,
+        messaging.batch.message_count = batch.len(),
+    );
+    for event in batch.iter().filter(|event| event.traceparent.is_some()).take(MAX_LINKS) {
+        link_trace(&span, event.traceparent.as_deref());
+    }
+    span
+}
+
+fn watch_for_stall(service: &'static str, started: Instant, events: usize) {
+    let stalled = started.elapsed();
+    metrics::gauge!("quoin_relay_stalled_seconds", "service" => service).set(stalled.as_secs_f64());
+    if stalled >= STALL_AFTER {
+        tracing::error!(service, events, ?stalled, "the log does not acknowledge; the outbox grows until it does");
+    }
+}
+
+async fn grace_after(stop: &CancellationToken) {
+    stop.cancelled().await;
+    sleep(STOP_GRACE).await;
+}

@@ -1,0 +1,235 @@
+//! A database with one service's messaging tables, writers of events, and publishers that remember or misbehave.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+    time::Duration,
+};
+
+use anyhow::{Result, bail};
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use dev_stack::test::TestDatabase;
+use events::{Envelope, LeaseTimes, NewEvent, Outbox, PublishError, Publisher, Relay, RelayConfig};
+use kernel::{Clock, SystemClock, TenantId, Version};
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use sqlx::{PgConnection, PgPool, postgres::PgPoolOptions};
+use tokio::sync::Notify;
+use tracing_subscriber::layer::SubscriberExt;
+use uuid::Uuid;
+
+/// The service under test; its name is a word of SQL, which must not matter.
+pub const SCHEMA: &str = "order";
+pub const TOPIC: &str = "quoin.order.v1";
+pub const OUTBOX: Outbox = Outbox::of(SCHEMA);
+
+/// Short, so that tests of take-over are quick.
+pub const LEASE: LeaseTimes = LeaseTimes { ttl: Duration::from_millis(1_500), renew_every: Duration::from_millis(300) };
+
+pub struct Fixture {
+    pub admin: PgPool,
+    pub serve: PgPool,
+    pub work: PgPool,
+    /// Dropped last, after the pools.
+    _database: TestDatabase,
+}
+
+/// Spans are real in every test: one tracer for the whole binary, because a subscriber per test would race with the
+/// others for the same call sites.
+static TRACED: LazyLock<SdkTracerProvider> = LazyLock::new(|| {
+    let provider = SdkTracerProvider::builder().build();
+    let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
+    // A test binary has no other subscriber that could be in the way.
+    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer));
+    provider
+});
+
+/// A migrated database with the messaging tables and two tables of a domain: `aggregate`, versioned, and `effect`, where
+/// reactions leave their marks.
+pub async fn fixture() -> Result<Fixture> {
+    LazyLock::force(&TRACED);
+    let database = dev_stack::test::database(&["platform"]).await?;
+    let admin = pool(&database.admin_url(), 20).await?;
+    for statement in [
+        r#"create schema "order""#,
+        r#"create table "order".aggregate (
+               tenant_id text not null, id uuid not null, version bigint not null, primary key (tenant_id, id))"#,
+        r#"create table "order".effect (
+               id bigint generated always as identity, tenant_id text not null, consumer text not null,
+               aggregate_id uuid not null, version bigint not null)"#,
+        r#"create table "order".bystander (id bigint generated always as identity, note text)"#,
+        "select platform.isolate_tenant('\"order\".aggregate')",
+        "select platform.isolate_tenant('\"order\".effect')",
+        "select platform.create_messaging('order')",
+        "select platform.grant_service('order')",
+    ] {
+        sqlx::query(statement).execute(&admin).await?;
+    }
+    let serve = pool(&database.service_url("order_serve"), 20).await?;
+    let work = pool(&database.service_url("order_work"), 20).await?;
+    Ok(Fixture { admin, serve, work, _database: database })
+}
+
+async fn pool(url: &str, size: u32) -> Result<PgPool> {
+    Ok(PgPoolOptions::new().max_connections(size).connect(url).await?)
+}
+
+pub fn tenant(name: &str) -> TenantId {
+    name.parse().unwrap()
+}
+
+pub fn now() -> DateTime<Utc> {
+    SystemClock.now()
+}
+
+/// Starts a transaction for `tenant`.
+pub async fn begin(pool: &PgPool, tenant: &TenantId) -> Result<sqlx::Transaction<'static, sqlx::Postgres>> {
+    let mut tx = pool.begin().await?;
+    sqlx::query("select set_config('quoin.tenant', $1, true)").bind(tenant.as_str()).execute(&mut *tx).await?;
+    Ok(tx)
+}
+
+/// Changes an aggregate the way a command does: raise the version under the row lock, then append the event.
+pub async fn change(tx: &mut PgConnection, tenant: &TenantId, id: Uuid) -> Result<NewEvent> {
+    let (version,): (i64,) = sqlx::query_as(
+        r#"insert into "order".aggregate (tenant_id, id, version) values ($1, $2, 1)
+           on conflict (tenant_id, id) do update set version = aggregate.version + 1 returning version"#,
+    )
+    .bind(tenant.as_str())
+    .bind(id)
+    .fetch_one(&mut *tx)
+    .await?;
+    let event = event(tenant, id, u64::try_from(version)?);
+    OUTBOX.append(tx, std::slice::from_ref(&event)).await?;
+    Ok(event)
+}
+
+/// Changes an aggregate `times` times, each in a transaction of its own.
+pub async fn changes(fixture: &Fixture, tenant: &TenantId, id: Uuid, times: usize) -> Result<()> {
+    for _ in 0..times {
+        let mut tx = begin(&fixture.serve, tenant).await?;
+        change(&mut tx, tenant, id).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// An event that carries its version in its payload.
+pub fn event(tenant: &TenantId, id: Uuid, version: u64) -> NewEvent {
+    let payload = serde_json::json!({ "version": version });
+    NewEvent::new(tenant, "widget", id, Version::new(version), "WidgetChanged", &payload, now()).unwrap()
+}
+
+/// The same as a consumer sees it.
+pub fn envelope(tenant: &TenantId, id: Uuid, version: u64) -> Envelope {
+    let event = event(tenant, id, version);
+    Envelope {
+        id: event.id,
+        source: "/quoin/test".to_owned(),
+        event_type: event.event_type.to_owned(),
+        schema_version: event.schema_version,
+        tenant: event.tenant,
+        aggregate_type: event.aggregate_type.to_owned(),
+        aggregate_id: event.aggregate_id,
+        aggregate_version: event.aggregate_version,
+        occurred_at: event.occurred_at,
+        correlation_id: None,
+        causation_id: None,
+        traceparent: None,
+        data: event.payload.into(),
+    }
+}
+
+/// A relay with a small batch and short leases.
+pub fn relay(fixture: &Fixture, publisher: Arc<dyn Publisher>) -> Relay {
+    let config = RelayConfig { batch: 100, lease: LEASE, ..RelayConfig::default() };
+    Relay::new(fixture.work.clone(), SCHEMA, TOPIC, publisher, Arc::new(Notify::new()), config)
+}
+
+/// Remembers what was published.
+#[derive(Default)]
+pub struct Recorder {
+    events: Mutex<Vec<Envelope>>,
+}
+
+impl Recorder {
+    pub fn events(&self) -> Vec<Envelope> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn len(&self) -> usize {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+#[async_trait]
+impl Publisher for Recorder {
+    async fn publish(&self, _topic: &str, batch: &[Envelope]) -> Result<(), PublishError> {
+        // A pause like a broker's, so that rounds overlap with writers.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(batch);
+        Ok(())
+    }
+}
+
+/// Waits until `condition` answers `true`.
+pub async fn until<F>(what: &str, condition: F) -> Result<()>
+where
+    F: AsyncFn() -> Result<bool>,
+{
+    let patience = Duration::from_secs(30);
+    let waited = tokio::time::Instant::now();
+    while !condition().await? {
+        if waited.elapsed() > patience {
+            bail!("waited {patience:?} in vain until {what}");
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(())
+}
+
+/// What an order-keeping, loss-free log must show, whatever was repeated.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    pub lost: usize,
+    pub duplicated: usize,
+    /// An event whose version is lower than one seen before, other than a repetition.
+    pub inversions: usize,
+    /// A version that was not preceded by the one before it.
+    pub gaps: usize,
+}
+
+/// Judges the sequence `seen` (key, version) against the `committed` events.
+pub fn judge(seen: &[(Uuid, u64)], committed: &[(Uuid, u64)]) -> Verdict {
+    let mut verdict = Verdict::default();
+    let mut highest: HashMap<Uuid, u64> = HashMap::new();
+    let mut known = std::collections::HashSet::new();
+    for (id, version) in seen {
+        if !known.insert((*id, *version)) {
+            verdict.duplicated += 1;
+            continue;
+        }
+        let before = highest.entry(*id).or_default();
+        if *version < *before {
+            verdict.inversions += 1;
+        } else if *version != *before + 1 {
+            verdict.gaps += 1;
+        }
+        *before = (*before).max(*version);
+    }
+    verdict.lost = committed.iter().filter(|event| !known.contains(event)).count();
+    verdict
+}
+
+/// The committed events, as the outbox holds them.
+pub async fn committed(fixture: &Fixture) -> Result<Vec<(Uuid, u64)>> {
+    let rows: Vec<(Uuid, i64)> = sqlx::query_as(r#"select aggregate_id, aggregate_version from "order".outbox"#)
+        .fetch_all(&fixture.admin)
+        .await?;
+    rows.into_iter().map(|(id, version)| Ok((id, u64::try_from(version)?))).collect()
+}
+
+pub fn sequence(events: &[Envelope]) -> Vec<(Uuid, u64)> {
+    events.iter().map(|event| (event.aggregate_id, event.aggregate_version.get())).collect()
+}

@@ -1,0 +1,11 @@
+//! The events crate against a real PostgreSQL: order, loss, repetition, poison, crashes.
+
+#![expect(clippy::unwrap_used, reason = "in a test a broken assumption should end it")]
+
+mod consuming;
+mod contract;
+mod fixture;
+mod order;
+mod outbox;
+mod parking;
+mod relaying;

@@ -1,0 +1,254 @@
+//! The relay when things break: killed between produce and cursor, refused by the log, sharing with others, paging.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::Result;
+use async_trait::async_trait;
+use events::{Envelope, PublishError, Publisher, Relay, RelayConfig, Retention};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::fixture::{
+    Fixture, LEASE, Recorder, SCHEMA, TOPIC, begin, change, changes, committed, fixture, judge, relay, sequence,
+    tenant, until,
+};
+
+/// Publishes, and then never says so: the relay is caught between produce and cursor.
+struct Speechless(Arc<Recorder>);
+
+#[async_trait]
+impl Publisher for Speechless {
+    async fn publish(&self, topic: &str, batch: &[Envelope]) -> Result<(), PublishError> {
+        self.0.publish(topic, batch).await?;
+        std::future::pending().await
+    }
+}
+
+/// Publishes the first half of every third batch and fails.
+struct Stumbling {
+    recorder: Arc<Recorder>,
+    calls: AtomicUsize,
+}
+
+#[async_trait]
+impl Publisher for Stumbling {
+    async fn publish(&self, topic: &str, batch: &[Envelope]) -> Result<(), PublishError> {
+        if self.calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(3) {
+            self.recorder.publish(topic, &batch[..batch.len() / 2]).await?;
+            return Err(PublishError("the broker went away".into()));
+        }
+        self.recorder.publish(topic, batch).await
+    }
+}
+
+async fn all_seen(fixture: &Fixture, recorder: &Recorder) -> Result<bool> {
+    Ok(judge(&sequence(&recorder.events()), &committed(fixture).await?).lost == 0)
+}
+
+#[tokio::test]
+async fn a_relay_killed_between_produce_and_cursor_publishes_again_and_loses_nothing() -> Result<()> {
+    let (fixture, acme) = (fixture().await?, tenant("acme"));
+    let recorder = Arc::new(Recorder::default());
+    changes(&fixture, &acme, Uuid::now_v7(), 30).await?;
+    let doomed = tokio::spawn(relay(&fixture, Arc::new(Speechless(recorder.clone()))).run(CancellationToken::new()));
+    until("the first batch was produced", async || Ok(recorder.len() == 30)).await?;
+    doomed.abort();
+    assert!(doomed.await.is_err_and(|end| end.is_cancelled()));
+
+    changes(&fixture, &acme, Uuid::now_v7(), 20).await?;
+    let stop = CancellationToken::new();
+    let successor = tokio::spawn(relay(&fixture, recorder.clone()).run(stop.clone()));
+    until("the successor published everything", async || all_seen(&fixture, &recorder).await).await?;
+    stop.cancel();
+    successor.await?;
+    let verdict = judge(&sequence(&recorder.events()), &committed(&fixture).await?);
+    assert_eq!((verdict.lost, verdict.inversions, verdict.gaps), (0, 0, 0));
+    assert_eq!(verdict.duplicated, 30, "what the cursor does not cover is published again");
+
+    // What the cursor does cover is not.
+    let stop = CancellationToken::new();
+    let third = tokio::spawn(relay(&fixture, recorder.clone()).run(stop.clone()));
+    changes(&fixture, &acme, Uuid::now_v7(), 1).await?;
+    until("the third relay published", async || all_seen(&fixture, &recorder).await).await?;
+    stop.cancel();
+    third.await?;
+    assert_eq!(recorder.len(), 81);
+    Ok(())
+}
+
+#[tokio::test]
+async fn after_a_refused_batch_the_relay_begins_again_at_its_cursor() -> Result<()> {
+    let (fixture, acme) = (fixture().await?, tenant("acme"));
+    let recorder = Arc::new(Recorder::default());
+    let stumbling = Stumbling { recorder: recorder.clone(), calls: AtomicUsize::new(0) };
+    let stop = CancellationToken::new();
+    let relaying = tokio::spawn(relay(&fixture, Arc::new(stumbling)).run(stop.clone()));
+    let ids: Vec<Uuid> = (0..10).map(|_| Uuid::now_v7()).collect();
+    for _ in 0..30 {
+        for id in &ids {
+            changes(&fixture, &acme, *id, 1).await?;
+        }
+    }
+    until("everything was published", async || all_seen(&fixture, &recorder).await).await?;
+    stop.cancel();
+    relaying.await?;
+    let verdict = judge(&sequence(&recorder.events()), &committed(&fixture).await?);
+    assert_eq!((verdict.lost, verdict.inversions, verdict.gaps), (0, 0, 0));
+    assert!(verdict.duplicated > 0, "the refused halves must come again");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_backlog_larger_than_a_batch_is_paged_in_order_across_a_kill() -> Result<()> {
+    let (fixture, acme) = (fixture().await?, tenant("acme"));
+    let ids: Vec<Uuid> = (0..7).map(|_| Uuid::now_v7()).collect();
+    for _ in 0..60 {
+        let mut tx = begin(&fixture.serve, &acme).await?;
+        for id in &ids {
+            change(&mut tx, &acme, *id).await?;
+        }
+        tx.commit().await?;
+    }
+    let recorder = Arc::new(Recorder::default());
+    let config = RelayConfig { batch: 8, lease: LEASE, ..RelayConfig::default() };
+    let small = |fixture: &Fixture| {
+        Relay::new(fixture.work.clone(), SCHEMA, TOPIC, recorder.clone(), Arc::new(Notify::new()), config)
+    };
+    let first = tokio::spawn(small(&fixture).run(CancellationToken::new()));
+    until("some pages were published", async || Ok(recorder.len() > 100)).await?;
+    first.abort();
+    let stop = CancellationToken::new();
+    let second = tokio::spawn(small(&fixture).run(stop.clone()));
+    until("everything was published", async || all_seen(&fixture, &recorder).await).await?;
+    stop.cancel();
+    second.await?;
+    let verdict = judge(&sequence(&recorder.events()), &committed(&fixture).await?);
+    assert_eq!((verdict.lost, verdict.inversions, verdict.gaps), (0, 0, 0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn relays_share_the_shards_and_survivors_take_over() -> Result<()> {
+    let (fixture, acme) = (fixture().await?, tenant("acme"));
+    let (one, two) = (Arc::new(Recorder::default()), Arc::new(Recorder::default()));
+    let stop = CancellationToken::new();
+    let first = tokio::spawn(relay(&fixture, one.clone()).run(stop.clone()));
+    let second = tokio::spawn(relay(&fixture, two.clone()).run(stop.clone()));
+    let holders = async || {
+        let rows: Vec<(i64,)> =
+            sqlx::query_as(r#"select count(*) from "order".lease where holder is not null group by holder order by 1"#)
+                .fetch_all(&fixture.admin)
+                .await?;
+        anyhow::Ok(rows.into_iter().map(|(count,)| count).collect::<Vec<_>>())
+    };
+    until("each holds half of the groups", async || Ok(holders().await? == [4, 4])).await?;
+    for _ in 0..64 {
+        changes(&fixture, &acme, Uuid::now_v7(), 2).await?;
+    }
+    until("both published", async || Ok(one.len() + two.len() >= 128)).await?;
+    assert!(one.len() > 0 && two.len() > 0, "{} and {}", one.len(), two.len());
+
+    first.abort();
+    let before = two.len();
+    for _ in 0..64 {
+        changes(&fixture, &acme, Uuid::now_v7(), 2).await?;
+    }
+    let everything = committed(&fixture).await?;
+    until("the survivor took over", async || {
+        let both: Vec<Envelope> = one.events().into_iter().chain(two.events()).collect();
+        Ok(judge(&sequence(&both), &everything).lost == 0)
+    })
+    .await?;
+    assert!(two.len() > before);
+    let verdict = judge(&sequence(&two.events()), &[]);
+    assert_eq!((verdict.inversions, verdict.duplicated), (0, 0));
+    stop.cancel();
+    second.await?;
+    assert_eq!(
+        holders().await?,
+        Vec::<i64>::new(),
+        "the dead relay's leases were taken over, the stopped one's given back"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_hint_saves_the_wait_for_the_next_poll() -> Result<()> {
+    let (fixture, acme) = (fixture().await?, tenant("acme"));
+    let (recorder, hint, stop) = (Arc::new(Recorder::default()), Arc::new(Notify::new()), CancellationToken::new());
+    // A poll that never comes within the test.
+    let config =
+        RelayConfig { poll_min: Duration::from_mins(10), poll_max: Duration::from_mins(10), ..Default::default() };
+    let relaying =
+        Relay::new(fixture.work.clone(), SCHEMA, TOPIC, recorder.clone(), hint.clone(), config).run(stop.clone());
+    let relaying = tokio::spawn(relaying);
+    until("the relay claimed its groups", async || {
+        let (held,): (i64,) = sqlx::query_as(r#"select count(*) from "order".lease where holder is not null"#)
+            .fetch_one(&fixture.admin)
+            .await?;
+        Ok(held == 8)
+    })
+    .await?;
+    changes(&fixture, &acme, Uuid::now_v7(), 1).await?;
+    hint.notify_one();
+    until("the hinted event was published", async || Ok(recorder.len() == 1)).await?;
+    stop.cancel();
+    Ok(relaying.await?)
+}
+
+#[tokio::test]
+async fn a_cursor_of_another_cluster_is_refused() -> Result<()> {
+    let (fixture, acme) = (fixture().await?, tenant("acme"));
+    let recorder = Arc::new(Recorder::default());
+    changes(&fixture, &acme, Uuid::now_v7(), 3).await?;
+    sqlx::query(r#"update "order".relay_cursor set system_identifier = 1"#).execute(&fixture.admin).await?;
+    let stop = CancellationToken::new();
+    let relaying = tokio::spawn(relay(&fixture, recorder.clone()).run(stop.clone()));
+    until("the relay tried", async || {
+        let (held,): (i64,) = sqlx::query_as(r#"select count(*) from "order".lease where holder is not null"#)
+            .fetch_one(&fixture.admin)
+            .await?;
+        Ok(held == 8)
+    })
+    .await?;
+    assert_eq!(recorder.len(), 0);
+    sqlx::query(r#"update "order".relay_cursor set system_identifier = null"#).execute(&fixture.admin).await?;
+    until("the reset cursor is used", async || Ok(recorder.len() == 3)).await?;
+    stop.cancel();
+    Ok(relaying.await?)
+}
+
+/// A log that is gone with its process.
+struct Volatile(Arc<Recorder>);
+
+#[async_trait]
+impl Publisher for Volatile {
+    async fn publish(&self, topic: &str, batch: &[Envelope]) -> Result<(), PublishError> {
+        self.0.publish(topic, batch).await
+    }
+
+    fn retention(&self) -> Retention {
+        Retention::UntilExit
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_forgets_is_told_everything_again() -> Result<()> {
+    let (fixture, acme) = (fixture().await?, tenant("acme"));
+    changes(&fixture, &acme, Uuid::now_v7(), 5).await?;
+    for _ in 0..2 {
+        let (recorder, stop) = (Arc::new(Recorder::default()), CancellationToken::new());
+        let relaying = tokio::spawn(relay(&fixture, Arc::new(Volatile(recorder.clone()))).run(stop.clone()));
+        until("the whole outbox was published", async || Ok(recorder.len() == 5)).await?;
+        stop.cancel();
+        relaying.await?;
+    }
+    Ok(())
+}
