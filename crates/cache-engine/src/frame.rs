@@ -215,7 +215,7 @@ fn put(header: &mut [u8], at: usize, bytes: &[u8]) {
 }
 
 /// Over everything but the lease fields and itself.
-fn checksum(frame: &[u8]) -> u32 {
+pub(crate) fn checksum(frame: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&frame[..offset::TOKEN]);
     hasher.update(&frame[offset::FLAGS..]);

@@ -15,10 +15,11 @@ mod none;
 mod ports;
 mod read_through;
 
+#[cfg(feature = "contract-suite")]
+pub mod contract;
 pub mod frame;
 pub mod protocol;
 pub mod store;
-
 pub use engine::{Engine, EngineConfig};
 pub use memory::MemoryStore;
 pub use none::NoStore;

@@ -9,8 +9,8 @@ use kernel::{OrderId, TenantId, Version};
 use crate::{
     key::{Key, Part},
     keyspace::{
-        Authority, Coherence, Dimension, Exposure, Heat, KIB, Keyspace, LoadLimits, OnUnavailable, Owner, Revalidation,
-        SchemaVersions, Service, SizeLimit, Slot, TENANT, Ttl, Workload,
+        Authority, Coherence, Dimension, Exposure, Heat, KIB, Keyspace, LoadLimits, MIB, OnUnavailable, Owner,
+        Revalidation, SchemaVersions, Service, SizeLimit, Slot, TENANT, Ttl, Workload,
     },
 };
 
@@ -35,7 +35,7 @@ pub static ORDER_SUMMARY: Keyspace = Keyspace {
     },
     loading: Some(LoadLimits { timeout: Duration::from_secs(4), lease: Duration::from_secs(5), at_once: 16 }),
     schema: SchemaVersions { current: 1, oldest_readable: 1 },
-    size: SizeLimit { max_bytes: 256 * KIB, compress_above_bytes: 16 * KIB },
+    size: SizeLimit { max_bytes: 4 * MIB, compress_above_bytes: 16 * KIB },
     exposure: Exposure::Public,
     heat: Heat::Even,
     on_unavailable: OnUnavailable::FallBackToAuthority,

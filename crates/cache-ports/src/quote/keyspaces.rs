@@ -9,8 +9,8 @@ use kernel::{QuoteId, TenantId};
 use crate::{
     key::{Key, Part},
     keyspace::{
-        Authority, Coherence, Dimension, Exposure, Heat, InvalidatingEvent, KIB, Keyspace, LoadLimits, OnUnavailable,
-        Owner, Revalidation, SchemaVersions, Service, SizeLimit, Slot, TENANT, Ttl, Workload,
+        Authority, Coherence, Dimension, Exposure, Heat, InvalidatingEvent, KIB, Keyspace, LoadLimits, MIB,
+        OnUnavailable, Owner, Revalidation, SchemaVersions, Service, SizeLimit, Slot, TENANT, Ttl, Workload,
     },
 };
 
@@ -35,7 +35,7 @@ pub static QUOTE_SUMMARY: Keyspace = Keyspace {
     },
     loading: Some(LoadLimits { timeout: Duration::from_secs(4), lease: Duration::from_secs(5), at_once: 16 }),
     schema: SchemaVersions { current: 1, oldest_readable: 1 },
-    size: SizeLimit { max_bytes: 64 * KIB, compress_above_bytes: 8 * KIB },
+    size: SizeLimit { max_bytes: 4 * MIB, compress_above_bytes: 16 * KIB },
     exposure: Exposure::Internal,
     heat: Heat::Even,
     on_unavailable: OnUnavailable::FallBackToAuthority,

@@ -16,7 +16,7 @@ const SESSION: &str =
 /// What the scripts of versioned values need, and reads beside them.
 const VALUES: &str = "+get +mget +getrange +set +setrange +pttl +pexpire +del";
 /// What counting needs.
-const COUNTS: &str = "+get +set +incrby +pttl +time";
+const COUNTS: &str = "+get +set +pttl +time";
 /// What locks need.
 const LOCKS: &str = "+get +set +pttl +del";
 

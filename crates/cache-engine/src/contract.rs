@@ -1,0 +1,168 @@
+//! The contract every store must keep, run on the store alone, through the engine, and by a model over all interleavings.
+//!
+//! Owns the cases; an adapter's tests name them all by `cache_engine::contract_suite!(subject)`. A case fails by panicking. Must
+//! never assume that a key of another case is absent: each case makes its own tenant.
+
+pub mod authority;
+pub mod coordination;
+pub mod drivers;
+pub mod invalidation;
+pub mod lies;
+pub mod loading;
+pub mod model;
+pub mod protocol;
+pub mod reads;
+mod samples;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cache_ports::{Caches, keyspace::Workload};
+use kernel::{EventId, TenantId};
+
+use crate::{
+    Engine, EngineConfig, MemoryStore,
+    store::{ByteStore, Place, Stored},
+};
+
+/// A store under test, and hands to hurt it with.
+#[async_trait]
+pub trait Subject: Send + Sync + 'static {
+    /// The store.
+    fn store(&self) -> Arc<dyn ByteStore>;
+    /// Makes it forget everything.
+    async fn flush(&self);
+    /// Makes it forget one key.
+    async fn evict(&self, at: Place<'_>);
+    /// Puts anything under a key, past the protocol.
+    async fn plant(&self, at: Place<'_>, bytes: &[u8], ttl: Option<Duration>);
+    /// What lies under a key, past the protocol.
+    async fn peek(&self, at: Place<'_>) -> Option<Stored>;
+}
+
+/// The store in memory as a subject.
+#[derive(Default, Clone)]
+pub struct MemorySubject(Arc<MemoryStore>);
+
+impl MemorySubject {
+    /// A subject whose store has some guards switched off.
+    pub fn with_guards(guards: crate::protocol::Guards) -> Self {
+        Self(Arc::new(MemoryStore::with_guards(guards)))
+    }
+}
+
+#[async_trait]
+impl Subject for MemorySubject {
+    fn store(&self) -> Arc<dyn ByteStore> {
+        self.0.clone()
+    }
+
+    async fn flush(&self) {
+        self.0.flush();
+    }
+
+    async fn evict(&self, at: Place<'_>) {
+        self.0.evict(at.key);
+    }
+
+    async fn plant(&self, at: Place<'_>, bytes: &[u8], ttl: Option<Duration>) {
+        self.0.plant(at.key, Bytes::copy_from_slice(bytes), ttl);
+    }
+
+    async fn peek(&self, at: Place<'_>) -> Option<Stored> {
+        self.0.peek(at.key)
+    }
+}
+
+/// A tenant that no other case has.
+pub fn new_tenant() -> TenantId {
+    let name = format!("t{}", EventId::generate().uuid().simple());
+    name.parse().expect("letters and digits make a tenant")
+}
+
+/// The ports over the subject's store, as one process without memory of its own would have them.
+pub fn process(subject: &dyn Subject) -> Caches {
+    over(subject.store(), false)
+}
+
+/// The ports over a store.
+pub fn over(store: Arc<dyn ByteStore>, in_memory: bool) -> Caches {
+    Engine::new(store, EngineConfig { in_memory, ..EngineConfig::default() }).caches()
+}
+
+/// Waits until `condition` holds; panics when it does not within a few seconds.
+pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    for _ in 0..2_000 {
+        if condition().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    panic!("{what} did not happen");
+}
+
+/// A place of the content stores.
+pub const fn content(key: &str) -> Place<'_> {
+    Place { workload: Workload::Catalog, key }
+}
+
+/// Runs every case on the subject that the given async function makes.
+#[macro_export]
+macro_rules! contract_suite {
+    ($subject:path) => {
+        $crate::contract_suite! { @cases $subject,
+            protocol::a_fill_needs_its_lease,
+            protocol::an_old_fill_cannot_follow_an_invalidation,
+            protocol::an_invalidation_of_the_same_version_changes_nothing,
+            protocol::a_lease_that_was_evicted_or_flushed_rejects_the_fill,
+            protocol::a_lease_is_held_by_one_until_it_ends,
+            protocol::a_refresh_leaves_the_value_readable,
+            protocol::a_lease_over_a_value_ends_before_the_value,
+            protocol::a_tombstone_outlives_the_lease_taken_over_it,
+            protocol::absence_is_older_than_any_version,
+            protocol::garbage_gives_way_and_newer_formats_do_not,
+            protocol::only_the_frame_that_was_seen_is_discarded,
+            protocol::versions_are_ordered_beyond_what_doubles_hold,
+            protocol::many_reads_come_back_in_order,
+            protocol::everything_written_has_an_end,
+            reads::a_miss_loads_and_the_next_read_hits,
+            reads::memory_serves_what_never_changes,
+            reads::an_internal_value_is_never_ready_to_send,
+            reads::absence_is_remembered_where_declared,
+            reads::a_stale_value_is_served_while_one_refresh_runs,
+            reads::an_expired_value_is_not_served,
+            reads::a_value_too_big_is_served_and_not_kept,
+            reads::large_values_are_kept_small_and_come_back_whole,
+            invalidation::an_event_removes_exactly_its_key,
+            invalidation::a_slow_reader_cannot_store_what_was_invalidated,
+            invalidation::nobody_joins_a_load_older_than_the_invalidation,
+            invalidation::a_demanded_version_is_never_undercut,
+            invalidation::a_created_object_is_seen_after_its_event,
+            loading::concurrent_misses_load_once,
+            loading::two_processes_load_once_between_them,
+            loading::a_failed_load_gives_the_lease_back,
+            loading::a_panicking_load_frees_its_key,
+            loading::a_caller_who_leaves_does_not_stop_the_load,
+            loading::a_flush_in_the_middle_of_a_load_changes_no_answer,
+            loading::the_authority_is_asked_by_a_bounded_number,
+            lies::what_is_not_ours_is_rejected_and_replaced,
+            lies::a_newer_schema_is_left_alone,
+            lies::an_older_schema_is_replaced,
+            coordination::a_lock_belongs_to_its_holder,
+            coordination::a_limit_lets_exactly_its_units_pass,
+            coordination::limits_are_taken_together_or_not_at_all,
+            coordination::a_done_command_is_remembered_byte_for_byte,
+            model::no_sampled_interleaving_leaves_an_old_value,
+        }
+    };
+    (@cases $subject:path, $($module:ident :: $case:ident),* $(,)?) => {
+        $(
+            #[tokio::test]
+            async fn $case() {
+                let subject = $subject().await;
+                $crate::contract::$module::$case(&subject).await;
+            }
+        )*
+    };
+}

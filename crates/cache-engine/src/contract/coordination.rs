@@ -1,0 +1,98 @@
+//! Locks, limits and remembered answers.
+
+use std::time::Duration;
+
+use cache_ports::{
+    CachedResponse, LockAttempt, LockKey, RateAlgorithm, RateCheck, RateDimension, RatePolicy, WithoutStore,
+};
+use kernel::ContentHash;
+
+use super::{Subject, new_tenant, process, until};
+
+const LONG: Duration = Duration::from_secs(4);
+
+/// Nobody else can take it or give it back, and it ends.
+pub async fn a_lock_belongs_to_its_holder(subject: &dyn Subject) {
+    let (one, other) = (process(subject).locks, process(subject).locks);
+    let lock = LockKey::CacheWarm { tenant: new_tenant(), key_hash: ContentHash::of_bytes(b"what") };
+    let LockAttempt::Granted(lease) = one.try_acquire(lock.clone(), LONG).await else { panic!("it is free") };
+    assert!(lease.remaining() > Duration::from_secs(1) && lease.remaining() <= LONG);
+    assert!(matches!(other.try_acquire(lock.clone(), LONG).await, LockAttempt::Held));
+    let now = std::time::Instant::now();
+    let forged = cache_ports::LockLease::new(lock.clone(), [7; 16], now, now + LONG);
+    other.release(forged).await;
+    assert!(
+        matches!(other.try_acquire(lock.clone(), LONG).await, LockAttempt::Held),
+        "a forged token releases nothing"
+    );
+    one.release(lease).await;
+    let LockAttempt::Granted(second) = other.try_acquire(lock.clone(), Duration::from_millis(5)).await else {
+        panic!("it was given back")
+    };
+    until("the end of the lock", async || matches!(one.try_acquire(lock.clone(), LONG).await, LockAttempt::Granted(_)))
+        .await;
+    other.release(second).await;
+    assert!(matches!(other.try_acquire(lock, LONG).await, LockAttempt::Held), "a lock that ended releases no other's");
+}
+
+fn policy(name: &str, algorithm: RateAlgorithm, limit: u32) -> RatePolicy {
+    let window = Duration::from_mins(10);
+    RatePolicy { name: name.into(), algorithm, limit, window, without_store: WithoutStore::Refuse }
+}
+
+/// Over all processes together.
+pub async fn a_limit_lets_exactly_its_units_pass(subject: &dyn Subject) {
+    let processes = [process(subject).rate, process(subject).rate];
+    for algorithm in [RateAlgorithm::FixedWindow, RateAlgorithm::Gcra] {
+        let (tenant, rule) = (new_tenant(), policy("five", algorithm, 5));
+        let check = RateCheck { policy: &rule, dimension: RateDimension::User, actor: "a:b*{c}", route: "GET /x" };
+        for turn in 0..8_u32 {
+            let limiter = &processes[turn as usize % 2];
+            let decision = limiter.check(&tenant, &[check], 1).await.expect("there is something to check");
+            assert_eq!(decision.allowed, turn < 5, "{algorithm:?} {turn}");
+            assert_eq!(decision.remaining, 4_u32.saturating_sub(turn), "{algorithm:?} {turn}");
+            assert_eq!((decision.limit, &*decision.policy, decision.degraded), (5, "five", false));
+            assert!(decision.reset_after > Duration::ZERO && decision.reset_after <= rule.window);
+            assert_eq!(decision.retry_after > Duration::ZERO, turn >= 5, "{algorithm:?} {turn}");
+        }
+        let other = RateCheck { actor: "another", ..check };
+        assert!(processes[0].check(&tenant, &[other], 1).await.is_some_and(|decision| decision.allowed));
+        assert!(processes[0].check(&new_tenant(), &[check], 1).await.is_some_and(|decision| decision.allowed));
+    }
+    assert_eq!(processes[0].check(&new_tenant(), &[], 1).await, None);
+}
+
+/// A request that one limit refuses costs nothing at the others.
+pub async fn limits_are_taken_together_or_not_at_all(subject: &dyn Subject) {
+    let (limiter, tenant) = (process(subject).rate, new_tenant());
+    let (wide, narrow) = (policy("wide", RateAlgorithm::FixedWindow, 10), policy("narrow", RateAlgorithm::Gcra, 2));
+    let of = |policy, dimension| RateCheck { policy, dimension, actor: "sam", route: "*" };
+    let both = [of(&wide, RateDimension::Tenant), of(&narrow, RateDimension::User)];
+    for turn in 0..6 {
+        let decision = limiter.check(&tenant, &both, 1).await.expect("there is something to check");
+        assert_eq!(decision.allowed, turn < 2);
+        assert_eq!(&*decision.policy, "narrow", "the one that refuses, or has least left");
+    }
+    let decision = limiter.check(&tenant, &both[..1], 3).await.expect("there is something to check");
+    assert_eq!((decision.allowed, decision.remaining), (true, 5), "two passed before, and this one costs three");
+}
+
+/// For its own tenant, route and key.
+pub async fn a_done_command_is_remembered_byte_for_byte(subject: &dyn Subject) {
+    let (one, other) = (process(subject).idempotency, process(subject).idempotency);
+    let (tenant, key) = (new_tenant(), ContentHash::of_bytes(b"key"));
+    let response = CachedResponse {
+        status: 201,
+        body: vec![0, 159, 146, 150, b'{'],
+        content_type: "application/json".into(),
+        etag: Some("\"1\"".into()),
+        location: Some("/orders/1".into()),
+        fingerprint: ContentHash::of_bytes(b"request"),
+    };
+    assert_eq!(one.done(&tenant, "createOrder", &key).await, None);
+    one.remember(&tenant, "createOrder", &key, &response).await;
+    assert_eq!(other.done(&tenant, "createOrder", &key).await, Some(response));
+    assert_eq!(other.done(&tenant, "cancelOrder", &key).await, None);
+    assert_eq!(other.done(&new_tenant(), "createOrder", &key).await, None);
+    assert_eq!(other.done(&tenant, "createOrder", &ContentHash::of_bytes(b"other")).await, None);
+}
