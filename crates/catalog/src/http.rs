@@ -36,6 +36,7 @@ pub fn routes() -> OpenApiRouter<CatalogState> {
         .routes(routes!(imports::import_offerings))
         .routes(routes!(publications::publish, publications::list_publications))
         .routes(routes!(publications::read_active_publication))
+        .routes(routes!(publications::read_publication))
         .routes(routes!(publications::activate_publication))
         .routes(routes!(publications::search_publication))
         .routes(routes!(publications::read_frozen_offering))

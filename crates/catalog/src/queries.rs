@@ -228,18 +228,22 @@ pub async fn validate_configuration(
         documents.extend(reads.try_collect::<Vec<_>>().await?);
     }
     if documents.get(&configuration.offering_id).is_none_or(Option::is_none) {
-        known_publication(state, tenant, publication).await?;
+        self::publication(state, tenant, publication).await?;
     }
     Ok(configure::validate(configuration, &documents)?)
 }
 
-async fn known_publication(
+/// One publication, and whether it is in force.
+pub async fn publication(
     state: &CatalogState,
     tenant: &TenantId,
-    publication: PublicationId,
-) -> Result<Publication, CatalogError> {
+    id: PublicationId,
+) -> Result<(Publication, bool), CatalogError> {
     let mut tx = TenantTx::read(&state.runtime.pool, tenant).await?;
-    let found = store::publications::publication_by_id(&mut tx, tenant, publication).await?;
+    let found = store::publications::publication_by_id(&mut tx, tenant, id).await?;
+    let active = store::active::active_publication(&mut tx, tenant).await?;
     tx.commit().await?;
-    found.ok_or(CatalogError::NotFound("publication"))
+    let publication = found.ok_or(CatalogError::NotFound("publication"))?;
+    let in_force = active.is_some_and(|(active, _)| active.publication_id == id);
+    Ok((publication, in_force))
 }

@@ -43,6 +43,7 @@ pub enum Mode {
     DryRun,
 }
 
+/// What is there, locked: an edit that comes now waits, and then is told that its version is stale.
 async fn existing(
     conn: &mut PgConnection,
     occasion: &Occasion<'_>,
@@ -54,11 +55,11 @@ async fn existing(
     let named: BTreeSet<String> =
         own.iter().cloned().chain(components.map(|component| component.external_id.clone())).collect();
     let named: Vec<String> = named.into_iter().collect();
-    let offerings = store::offerings::offerings_by_external_id(conn, tenant, &named).await?;
-    let specifications = store::specifications::specifications_by_external_id(conn, tenant, &own).await?;
+    let offerings = store::offerings::lock_offerings_by_external_id(conn, tenant, &named).await?;
+    let specifications = store::specifications::lock_specifications_by_external_id(conn, tenant, &own).await?;
     let ids: Vec<_> = offerings.iter().map(|offering| offering.id.uuid()).collect();
     let mut existing = Existing::default();
-    for price in store::prices::prices_of(conn, tenant, &ids).await? {
+    for price in store::prices::lock_prices_of(conn, tenant, &ids).await? {
         existing.prices.entry(price.draft.offering_id).or_default().push(price);
     }
     let with_key = |external_id: &Option<String>| external_id.clone().unwrap_or_default();

@@ -165,6 +165,23 @@ pub(super) async fn list_publications(
     Ok(Json(page.map(view)))
 }
 
+/// One publication.
+#[utoipa::path(
+    get, path = "/publications/{id}", tag = "publications", params(("id" = PublicationId, Path)),
+    responses(
+        (status = 200, description = "The publication", body = PublicationView),
+        (status = 404, description = "Unknown", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn read_publication(
+    State(state): State<CatalogState>,
+    caller: Caller,
+    PathId(id): PathId<PublicationId>,
+) -> ApiResult<Json<PublicationView>> {
+    let (publication, active) = queries::publication(&state, &caller.tenant, id).await?;
+    Ok(Json(PublicationView { publication, active }))
+}
+
 /// The publication buyers see now. Its ETag counts the tenant's activations.
 #[utoipa::path(
     get, path = "/publications/active", tag = "publications",

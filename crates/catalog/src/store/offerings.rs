@@ -85,13 +85,17 @@ pub async fn lock_offering(
     row.fetch_optional(conn).await?.map(Offering::try_from).transpose()
 }
 
-/// The offerings with these external ids.
-pub async fn offerings_by_external_id(
+/// The offerings with these external ids, locked in order of id until the transaction ends.
+pub async fn lock_offerings_by_external_id(
     conn: &mut PgConnection,
     tenant: &TenantId,
     external_ids: &[String],
 ) -> Result<Vec<Offering>, sqlx::Error> {
-    let rows = select!("where tenant_id = $1 and external_id = any($2)", tenant.as_str(), external_ids);
+    let rows = select!(
+        "where tenant_id = $1 and external_id = any($2) order by offering_id for update",
+        tenant.as_str(),
+        external_ids
+    );
     rows.fetch_all(conn).await?.into_iter().map(Offering::try_from).collect()
 }
 

@@ -85,13 +85,17 @@ pub async fn lock_price(conn: &mut PgConnection, tenant: &TenantId, id: PriceId)
     row.fetch_optional(conn).await?.map(Price::try_from).transpose()
 }
 
-/// All prices of these offerings.
-pub async fn prices_of(
+/// All prices of these offerings, locked in order of id until the transaction ends.
+pub async fn lock_prices_of(
     conn: &mut PgConnection,
     tenant: &TenantId,
     offerings: &[Uuid],
 ) -> Result<Vec<Price>, sqlx::Error> {
-    let rows = select!("where tenant_id = $1 and offering_id = any($2) order by price_id", tenant.as_str(), offerings);
+    let rows = select!(
+        "where tenant_id = $1 and offering_id = any($2) order by price_id for update",
+        tenant.as_str(),
+        offerings
+    );
     rows.fetch_all(conn).await?.into_iter().map(Price::try_from).collect()
 }
 

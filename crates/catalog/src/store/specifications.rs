@@ -77,13 +77,17 @@ pub async fn lock_specification(
     row.fetch_optional(conn).await?.map(Specification::try_from).transpose()
 }
 
-/// The specifications with these external ids.
-pub async fn specifications_by_external_id(
+/// The specifications with these external ids, locked in order of id until the transaction ends.
+pub async fn lock_specifications_by_external_id(
     conn: &mut PgConnection,
     tenant: &TenantId,
     external_ids: &[String],
 ) -> Result<Vec<Specification>, sqlx::Error> {
-    let rows = select!("where tenant_id = $1 and external_id = any($2)", tenant.as_str(), external_ids);
+    let rows = select!(
+        "where tenant_id = $1 and external_id = any($2) order by specification_id for update",
+        tenant.as_str(),
+        external_ids
+    );
     rows.fetch_all(conn).await?.into_iter().map(Specification::try_from).collect()
 }
 

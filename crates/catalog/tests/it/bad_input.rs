@@ -119,6 +119,7 @@ async fn ids_that_name_nothing_are_404_whatever_their_form() {
             format!("/catalog/v1/specifications/{unknown}"),
             format!("/catalog/v1/offerings/{unknown}"),
             format!("/catalog/v1/prices/{unknown}"),
+            format!("/catalog/v1/publications/{unknown}"),
             format!("/catalog/v1/publications/{unknown}/offerings"),
             format!("/catalog/v1/publications/{unknown}/offerings/{NOWHERE}"),
             format!("/catalog/v1/publications/{NOWHERE}/offerings/{unknown}"),

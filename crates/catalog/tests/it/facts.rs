@@ -1,13 +1,15 @@
 //! Facts: one event a version, written with the change; and what the catalog does about its own.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use catalog::{events::ActivePublicationReaction, rules::lifecycle::TRANSITIONS, words::Word};
-use events::{Envelope, Guard, Reaction};
+use catalog::{TOPIC, events::ActivePublicationReaction, rules::lifecycle::TRANSITIONS, words::Word, workers};
+use events::{Consumer, Envelope, Guard, InProcessBus, Reaction, Relay, RelayConfig};
 use kernel::{EventId, Version};
 use serde_json::{Value, json};
 
-use crate::support::{Catalog, import, publish, simple};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{Catalog, import, pool, publish, simple};
 
 type Fact = (String, String, uuid::Uuid, i64, Vec<u8>);
 
@@ -95,6 +97,42 @@ async fn the_reaction_moves_the_cached_pointer_and_an_older_event_does_not_move_
     assert!(cached.header("cache-status").starts_with("quoin; hit"), "{}", cached.header("cache-status"));
     reaction.committed(&activated(&catalog, 1)).await.unwrap();
     assert!(active().await.header("cache-status").starts_with("quoin; hit"), "a late event evicted a fresh value");
+}
+
+#[tokio::test]
+async fn an_activation_reaches_the_cache_of_another_process_through_outbox_bus_and_consumer() {
+    let catalog = Catalog::start().await;
+    let other = catalog.replica().await;
+    let editor = catalog.editor();
+    import(&editor, json!([simple("A", "a")])).await;
+    let first = publish(&editor, "one").await;
+    let shown = async || other.buyer().get("/catalog/v1/publications/active").send().await.expect(200);
+    assert_eq!(shown().await.value()["publicationId"], first["id"]);
+    import(&editor, json!([simple("A", "b")])).await;
+    let second = publish(&editor, "two").await;
+    assert_eq!(shown().await.value()["publicationId"], first["id"], "the other process cannot know yet");
+
+    let (stop, bus) = (CancellationToken::new(), InProcessBus::new());
+    let work = pool(&catalog.database.service_url("catalog_work"), 6).await;
+    let hint = catalog.hints.0.clone();
+    let relay = Relay::new(work.clone(), "catalog", TOPIC, Arc::new(bus.clone()), hint, RelayConfig::default());
+    let running = workers(&other.caches).into_iter().map(|reaction| {
+        let consumer = Consumer::new(work.clone(), "catalog", bus.source(), reaction);
+        tokio::spawn(consumer.run(stop.clone()))
+    });
+    let running: Vec<_> = running.chain([tokio::spawn(relay.run(stop.clone()))]).collect();
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+    while shown().await.value()["publicationId"] != second["id"] {
+        assert!(tokio::time::Instant::now() < deadline, "the event never came");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    stop.cancel();
+    futures::future::join_all(running).await;
+    let applied: i64 = sqlx::query_scalar("select count(*) from catalog.consumer_applied where version = 2")
+        .fetch_one(&catalog.admin)
+        .await
+        .unwrap();
+    assert_eq!(applied, 1);
 }
 
 fn activated(catalog: &Catalog, version: u64) -> Envelope {

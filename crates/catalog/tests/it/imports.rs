@@ -65,6 +65,42 @@ async fn two_imports_at_once_make_one_catalog() {
 }
 
 #[tokio::test]
+async fn imports_and_patches_at_once_never_lose_or_repeat_a_version() {
+    let catalog = Catalog::start().await;
+    let editor = catalog.editor();
+    let report = import(&editor, json!([simple("A", "a")])).await;
+    let path = format!("/catalog/v1/offerings/{}", text(&report["items"][0], "offeringId"));
+    let writer = async |number: u32| {
+        let mut statuses = Vec::new();
+        for round in 0..25 {
+            let reply = if number.is_multiple_of(2) {
+                let body = json!({"items": [simple("A", &format!("import {number}-{round}"))]});
+                editor.post("/catalog/v1/imports", &body).send().await
+            } else {
+                let version = editor.get(&path).send().await.version();
+                let body = json!({"name": format!("patch {number}-{round}")});
+                editor.patch(&path, &body).if_match(version).send().await
+            };
+            statuses.push(reply.status.as_u16());
+        }
+        statuses
+    };
+    let statuses = futures::future::join_all((0..8).map(writer)).await;
+    // An import waits for its rows and is never refused; a patch that comes too late is told so.
+    assert!(statuses.iter().step_by(2).flatten().all(|status| *status == 200), "{statuses:?}");
+    let statuses = statuses.concat();
+    assert!(statuses.iter().all(|status| [200, 412].contains(status)), "{statuses:?}");
+    let written = 1 + i64::try_from(statuses.iter().filter(|status| **status == 200).count()).unwrap();
+    let versions: Vec<i64> = sqlx::query_scalar(
+        "select aggregate_version from catalog.outbox where aggregate_type = 'offering' order by seq",
+    )
+    .fetch_all(&catalog.admin)
+    .await
+    .unwrap();
+    assert_eq!(versions, (1..=written).collect::<Vec<_>>());
+}
+
+#[tokio::test]
 async fn a_thousand_items_are_one_batch_and_publish() {
     let catalog = Catalog::start().await;
     let editor = catalog.editor();

@@ -32,6 +32,7 @@ async fn a_strangers_ids_name_nothing() {
     let _ = editor.get(&frozen).send().await.expect(200);
     for path in [
         frozen,
+        format!("/catalog/v1/publications/{publication}"),
         format!("/catalog/v1/publications/{publication}/offerings"),
         format!("/catalog/v1/offerings/{offering}"),
         format!("/catalog/v1/specifications/{specification}"),

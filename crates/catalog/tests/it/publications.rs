@@ -58,6 +58,9 @@ async fn buyers_see_the_activated_publication_at_once() {
     assert_eq!((repeated.version(), &repeated.value()["unchanged"]), (3, &json!(true)));
     let shown = buyer.get("/catalog/v1/publications/active").header("min-version", "3").send().await.expect(200);
     assert_eq!(text(&shown.value(), "publicationId"), text(&first, "id"));
+    let second =
+        buyer.get(&format!("/catalog/v1/publications/{}", text(&second, "id"))).send().await.expect(200).value();
+    assert_eq!((text(&second, "name"), &second["active"]), ("two", &json!(false)));
     let listed = buyer.get("/catalog/v1/publications").send().await.expect(200).value();
     let listed: Vec<_> =
         listed["items"].as_array().unwrap().iter().map(|one| (text(one, "name"), &one["active"])).collect();

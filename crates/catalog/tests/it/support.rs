@@ -9,7 +9,7 @@ use dev_stack::test::TestDatabase;
 use kernel::TenantId;
 use serde_json::{Value, json};
 use service_runtime::{
-    Role,
+    OutboxHint, Role, ServiceState,
     testing::{TestClient, TestIdentity, TestReply, TestService},
 };
 use sqlx::{PgPool, postgres::PgPoolOptions};
@@ -17,35 +17,47 @@ use sqlx::{PgPool, postgres::PgPoolOptions};
 pub struct Catalog {
     pub service: TestService,
     pub caches: Caches,
+    pub hints: OutboxHint,
     pub tenant: TenantId,
     /// The superuser: sees what row-level security hides.
     pub admin: PgPool,
-    pub database: TestDatabase,
+    pub database: Arc<TestDatabase>,
+    identity: TestIdentity,
 }
 
 impl Catalog {
     /// With the caches of one process.
     pub async fn start() -> Self {
-        Self::over(Arc::new(MemoryStore::new()), true).await
+        let database = dev_stack::test::database(&["catalog"]).await.expect("a database");
+        Self::over(Arc::new(database), TestIdentity::new(), Arc::new(MemoryStore::new()), true).await
     }
 
     /// As when Redis is gone.
     pub async fn without_cache() -> Self {
-        Self::over(Arc::new(NoStore), false).await
+        let database = dev_stack::test::database(&["catalog"]).await.expect("a database");
+        Self::over(Arc::new(database), TestIdentity::new(), Arc::new(NoStore), false).await
     }
 
-    async fn over(store: Arc<dyn ByteStore>, in_memory: bool) -> Self {
-        let database = dev_stack::test::database(&["catalog"]).await.expect("a database");
-        let pool = pool(&database.service_url("catalog_serve"), 8).await;
+    /// Another process over the same database, with caches of its own.
+    pub async fn replica(&self) -> Self {
+        Self::over(Arc::clone(&self.database), self.identity.clone(), Arc::new(MemoryStore::new()), true).await
+    }
+
+    async fn over(
+        database: Arc<TestDatabase>,
+        identity: TestIdentity,
+        store: Arc<dyn ByteStore>,
+        in_memory: bool,
+    ) -> Self {
+        let serving = pool(&database.service_url("catalog_serve"), 8).await;
         let caches = Engine::new(store, EngineConfig { in_memory, ..EngineConfig::default() }).caches();
-        let identity = TestIdentity::new();
-        let state = CatalogState {
-            runtime: identity.service_state("catalog", pool, caches.clone()),
-            config: Arc::new(CatalogConfig::default()),
-        };
+        let parts = identity.service_parts("catalog", serving, caches.clone());
+        let hints = parts.hints.clone();
+        let state = CatalogState { runtime: ServiceState::new(parts), config: Arc::new(CatalogConfig::default()) };
         let service = TestService::start(router(state).0, &identity).await;
-        let admin = pool_of_admin(&database).await;
-        Self { service, caches, tenant: "acme".parse().expect("a tenant"), admin, database }
+        let admin = pool(&database.admin_url(), 2).await;
+        let tenant = "acme".parse().expect("a tenant");
+        Self { service, caches, hints, tenant, admin, database, identity }
     }
 
     /// Somebody who keeps the catalog.
@@ -92,10 +104,6 @@ impl Catalog {
         counts.push(versions.try_into().expect("a small number"));
         counts
     }
-}
-
-async fn pool_of_admin(database: &TestDatabase) -> PgPool {
-    pool(&database.admin_url(), 2).await
 }
 
 pub async fn pool(url: &str, connections: u32) -> PgPool {
