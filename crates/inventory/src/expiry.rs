@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use kernel::{SharedClock, TenantId};
+use kernel::{ReservationId, SharedClock, TenantId};
 use service_runtime::TenantTx;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -33,7 +33,7 @@ pub async fn run(state: State, stop: CancellationToken) {
     }
 }
 
-/// Ends at most `batch` due reservations, each in its own transaction. Returns how many.
+/// Ends at most `batch` due reservations, each in its own transaction; one that fails does not hold up the others. Returns how many.
 pub async fn expire_due(pool: &PgPool, clock: &SharedClock, batch: u32) -> Result<u64, InventoryError> {
     let mut conn = pool.acquire().await?;
     let due = store::reservations::due_reservations(&mut conn, i64::from(batch)).await?;
@@ -41,12 +41,26 @@ pub async fn expire_due(pool: &PgPool, clock: &SharedClock, batch: u32) -> Resul
     let mut expired = 0;
     for (tenant, reservation) in due {
         let Ok(tenant) = tenant.parse::<TenantId>() else { continue };
-        let mut tx = TenantTx::begin(pool, &tenant).await?;
-        let occasion = Occasion { tenant: &tenant, actor: ACTOR, correlation_id: None, at: clock.now() };
-        if expire_reservation(&mut tx, occasion, reservation).await? {
-            expired += 1;
+        match expire(pool, clock, &tenant, reservation).await {
+            Ok(true) => expired += 1,
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(%tenant, %reservation, %error, "a reservation could not be ended; trying again")
+            }
         }
-        tx.commit().await?;
     }
+    Ok(expired)
+}
+
+async fn expire(
+    pool: &PgPool,
+    clock: &SharedClock,
+    tenant: &TenantId,
+    reservation: ReservationId,
+) -> Result<bool, InventoryError> {
+    let mut tx = TenantTx::begin(pool, tenant).await?;
+    let occasion = Occasion { tenant, actor: ACTOR, correlation_id: None, at: clock.now() };
+    let expired = expire_reservation(&mut tx, occasion, reservation).await?;
+    tx.commit().await?;
     Ok(expired)
 }

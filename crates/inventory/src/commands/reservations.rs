@@ -57,7 +57,8 @@ pub async fn reserve_stock(
     Ok((reservation, true))
 }
 
-/// Moves a reservation to `to`. A repetition finds it there and changes nothing.
+/// Moves a reservation to `to`. A repetition finds it there and changes nothing; so does the release of a promise that ran
+/// out, because there is nothing left to give back.
 pub async fn end_reservation(
     conn: &mut PgConnection,
     occasion: Occasion<'_>,
@@ -67,7 +68,8 @@ pub async fn end_reservation(
 ) -> Result<Reservation, InventoryError> {
     let found = reservations::lock_reservation(conn, occasion.tenant, id).await?;
     let reservation = found.ok_or(InventoryError::NotFound("reservation"))?;
-    if reservation.state == to {
+    let nothing_left = reservation.state == ReservationState::Expired && to == ReservationState::Released;
+    if reservation.state == to || nothing_left {
         return Ok(reservation);
     }
     if expected.is_some_and(|expected| expected != reservation.version) {

@@ -124,11 +124,11 @@ pub async fn commit_reservation(
         ("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition safe"),
     ),
     responses(
-        (status = 200, description = "Released, now or before", body = ReservationView),
+        (status = 200, description = "Released now or before, or run out", body = ReservationView),
         (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Not a fulfiller", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such reservation", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "Committed, or ran out", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Committed", body = Problem, content_type = "application/problem+json"),
         (status = 412, description = "At another version", body = Problem, content_type = "application/problem+json"),
     ),
 )]

@@ -32,6 +32,9 @@ async fn only_what_ran_out_is_given_up() {
     assert_eq!(world.stock(product).await, ["10", "2", "8"]);
     let seen = world.buyer().get(&format!("/inventory/v1/reservations/{late}")).send().await.value();
     assert_eq!(seen["state"], "expired");
+    let release = format!("/inventory/v1/reservations/{late}/release");
+    let nothing_left = world.keeper().post(&release, &json!(null)).send().await.expect(200).value();
+    assert_eq!(nothing_left["state"], "expired", "there is nothing to give back");
     world.expect_reconciled().await;
 }
 
