@@ -90,14 +90,16 @@ struct PreviewContext<'a> {
     document_discount_percent: Option<crate::model::Percent>,
 }
 
-/// Computes what a request would cost, or repeats what was computed for the same request a moment ago.
+/// Computes what a request would cost, or repeats what was computed for the same request a moment ago. `at_least` is the
+/// oldest version of the price book that will do: a caller who just wrote one sees it.
 pub async fn price_preview(
     state: &PricingState,
     tenant: &TenantId,
     request: PriceRequest,
+    at_least: Option<Version>,
 ) -> Result<Served<PricePreview>, PricingError> {
     let id = request.price_book_id;
-    let version = active_version(state, tenant, id).await?;
+    let version = active_version(state, tenant, id, at_least).await?;
     let config_hash = ContentHash::of_json(&(&request.items, request.publication_id))?;
     let context_hash = ContentHash::of_json(&PreviewContext {
         price_book_version: version,
@@ -121,7 +123,12 @@ pub async fn price_preview(
     Ok(served)
 }
 
-async fn active_version(state: &PricingState, tenant: &TenantId, id: PriceBookId) -> Result<Version, PricingError> {
+async fn active_version(
+    state: &PricingState,
+    tenant: &TenantId,
+    id: PriceBookId,
+    at_least: Option<Version>,
+) -> Result<Version, PricingError> {
     let ask = load(|| {
         let (pool, tenant) = (state.runtime.pool.clone(), tenant.clone());
         async move {
@@ -131,7 +138,7 @@ async fn active_version(state: &PricingState, tenant: &TenantId, id: PriceBookId
             Ok::<_, sqlx::Error>(Loaded::from_row(version.map(|version| (version, version))))
         }
     });
-    let read = state.runtime.caches.pricing.active_price_book_version(tenant, id, None, &ask);
+    let read = state.runtime.caches.pricing.active_price_book_version(tenant, id, at_least, &ask);
     found(read).await?.map(|served| *served.value).ok_or(PricingError::UnknownPriceBook)
 }
 

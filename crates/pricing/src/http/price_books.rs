@@ -161,6 +161,7 @@ pub async fn get_price_book(
 pub struct PageParams {
     /// Most items on the page.
     #[serde(default)]
+    #[param(value_type = u32, minimum = 1, maximum = 100, default = 20)]
     pub limit: Limit,
     /// Where the page begins.
     pub cursor: Option<String>,
@@ -199,6 +200,7 @@ pub struct EntryParams {
     pub offering_id: Option<OfferingId>,
     /// Most items on the page.
     #[serde(default)]
+    #[param(value_type = u32, minimum = 1, maximum = 100, default = 20)]
     pub limit: Limit,
     /// Where the page begins; stays on the version the first page was of.
     pub cursor: Option<String>,

@@ -1,6 +1,6 @@
 //! What sealed prices and verdicts look like on the wire. Previews are sent as they are cached.
 
-use cache_ports::pricing::{ApprovalInputs, FinalPriceDisplay, PriceTotals, PricedItem};
+use cache_ports::pricing::{ApprovalInputs, FinalPriceDisplay, PriceTotals, PricedItem, TraceStep};
 use chrono::{DateTime, Utc};
 use kernel::{ContentHash, PriceBookId, PriceResultId, QuoteId, Version};
 use serde::{Deserialize, Serialize};
@@ -37,7 +37,7 @@ impl FinalPriceRequest {
     }
 }
 
-/// A sealed price, without the trace.
+/// A sealed price.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FinalPriceView {
@@ -67,10 +67,15 @@ pub struct FinalPriceView {
     pub items: Vec<PricedItem>,
     /// What decides about approval.
     pub approval_inputs: ApprovalInputs,
+    /// For each charge, in the order of `items`, how its amount came about; only where it is read, and only for internal
+    /// roles.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Vec<Vec<TraceStep>>>,
 }
 
-impl From<FinalPriceDisplay> for FinalPriceView {
-    fn from(display: FinalPriceDisplay) -> Self {
+impl FinalPriceView {
+    /// What everybody may see of a sealed price.
+    pub fn without_trace(display: &FinalPriceDisplay) -> Self {
         Self {
             price_result_id: display.price_result_id,
             quote_id: display.quote_id,
@@ -78,13 +83,14 @@ impl From<FinalPriceDisplay> for FinalPriceView {
             sealed_at: display.sealed_at,
             price_book_id: display.price_book_id,
             price_book_version: display.price_book_version,
-            engine_version: display.engine_version,
+            engine_version: display.engine_version.clone(),
             input_hash: display.input_hash,
             result_hash: display.result_hash,
             chain_hash: display.chain_hash,
-            totals: display.totals,
-            items: display.items,
-            approval_inputs: display.approval_inputs,
+            totals: display.totals.clone(),
+            items: display.items.clone(),
+            approval_inputs: display.approval_inputs.clone(),
+            trace: None,
         }
     }
 }

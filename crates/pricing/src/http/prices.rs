@@ -1,11 +1,11 @@
 //! Prices over HTTP: previews (no evidence, cached), final prices (evidence, sealed), and what they are worth when replayed.
 
 use axum::{Json, extract::State, response::Response};
-use cache_ports::pricing::{FinalPriceDisplay, PricePreview};
+use cache_ports::pricing::PricePreview;
 use kernel::PriceResultId;
 use service_runtime::{
-    ApiResult, Cached, Caller, CommandResponse, OptionalIdempotencyKey, PathId, Problem, Role, TenantTx, Valid,
-    idempotent,
+    ApiResult, Cached, Caller, CommandResponse, MinVersion, OptionalIdempotencyKey, PathId, Problem, Role, TenantTx,
+    Valid, idempotent,
 };
 
 use super::{
@@ -40,6 +40,7 @@ fn parsed(caller: &Caller, body: PriceRequestBody, base: &str) -> Result<PriceRe
     post,
     path = "/price-previews",
     tag = "prices",
+    params(("Min-Version" = Option<u64>, Header, description = "The oldest version of the price book that will do")),
     request_body = PriceRequestBody,
     responses(
         (status = 200, description = "The price now; Age and Cache-Status say how fresh it is", body = PricePreview),
@@ -54,10 +55,11 @@ fn parsed(caller: &Caller, body: PriceRequestBody, base: &str) -> Result<PriceRe
 pub async fn preview_price(
     State(state): State<PricingState>,
     caller: Caller,
+    MinVersion(at_least): MinVersion,
     Valid(body): Valid<PriceRequestBody, MAX_BODY_BYTES>,
 ) -> ApiResult<Cached> {
     let request = parsed(&caller, body, "")?;
-    let served = queries::price_preview(&state, &caller.tenant, request).await?;
+    let served = queries::price_preview(&state, &caller.tenant, request, at_least).await?;
     Ok(Cached::whole(served))
 }
 
@@ -107,7 +109,7 @@ fn under_request(error: PricingError) -> Problem {
 }
 
 fn final_price_response(sealed: FinalPrice) -> Result<CommandResponse, Problem> {
-    let view = FinalPriceView::from(queries::display(sealed.stored)?);
+    let view = FinalPriceView::without_trace(&queries::display(sealed.stored)?);
     if sealed.created {
         CommandResponse::created(format!("/pricing/v1/price-results/{}", view.price_result_id), &view)
     } else {
@@ -122,7 +124,7 @@ fn final_price_response(sealed: FinalPrice) -> Result<CommandResponse, Problem> 
     tag = "prices",
     params(("id" = PriceResultId, Path, description = "The sealed price")),
     responses(
-        (status = 200, description = "The sealed price; `trace` only for internal roles", body = FinalPriceDisplay),
+        (status = 200, description = "The sealed price; `trace` only for internal roles", body = FinalPriceView),
         (status = 404, description = "No such price result", body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -135,9 +137,7 @@ pub async fn get_price_result(
     if caller.roles.contains_any(INTERNAL) || caller.is(Role::TenantAdmin) {
         return Ok(Cached::whole(served));
     }
-    Ok(Cached::viewed(&served, |display| {
-        FinalPriceView::from(FinalPriceDisplay { trace: Vec::new(), ..display.clone() })
-    }))
+    Ok(Cached::viewed(&served, FinalPriceView::without_trace))
 }
 
 /// Replays a sealed price with its pinned price book version and compares every stored value.

@@ -151,8 +151,11 @@ fn case_4_tiers() {
 fn case_4_usage_is_rounded_once_and_stays_out_of_the_totals() {
     let usage = PriceBookEntry { price_type: PriceType::Usage, ..entry(QuantityModel::Graduated, "", USAGE) };
     let line = RequestItem { usage_quantity: Some("12345.678".parse().unwrap()), ..item(1, "3", None) };
-    let priced = price(&request("EUR", vec![line]), &book("EUR", Rounding::HalfUp), &[usage], noon()).unwrap();
+    let document_discount_percent = Some(Percent::parse(number("50")).unwrap());
+    let asked = PriceRequest { document_discount_percent, ..request("EUR", vec![line]) };
+    let priced = price(&asked, &book("EUR", Rounding::HalfUp), &[usage], noon()).unwrap();
     assert_eq!(amounts(&priced), ["73.01"]);
+    assert_eq!(priced.document_discounts, []);
     assert_eq!(priced.totals.usage_projection.unwrap().amount(), number("73.01"));
     assert_eq!(priced.totals.net.amount(), Decimal::ZERO);
 }

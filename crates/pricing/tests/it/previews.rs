@@ -58,12 +58,15 @@ async fn a_new_version_of_the_book_is_previewed_at_once() {
     let old = preview(&world.seller(), &body).await.expect(200).value();
     assert_eq!(text(&old, "/totals/net/amount"), "10.00");
     replace(&world.keeper(), "list", 1, &book(&[simple(1, "11")])).await.expect(200).version();
+    let demanded = world.seller().post("/pricing/v1/price-previews", &body).header("min-version", "2").send().await;
+    assert_eq!(text(&demanded.expect(200).value(), "/totals/net/amount"), "11.00");
+    replace(&world.keeper(), "list", 2, &book(&[simple(1, "12")])).await.expect(200).version();
     // The writer's process forgets the pointer right after the commit, off the request's path.
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
     loop {
         let now = preview(&world.seller(), &body).await.expect(200).value();
-        if now["priceBookVersion"] == 2 {
-            assert_eq!(text(&now, "/totals/net/amount"), "11.00");
+        if now["priceBookVersion"] == 3 {
+            assert_eq!(text(&now, "/totals/net/amount"), "12.00");
             break;
         }
         assert!(tokio::time::Instant::now() < deadline, "still {now}");
