@@ -3,13 +3,12 @@
 //! A task-local instead of request extensions: nothing is allocated for it, and a [`crate::Problem`] can name the trace
 //! without every function passing it along. Work spawned off the request does not see it: pass the ids explicitly there.
 
-use std::{cell::Cell, fmt::Write};
+use std::cell::Cell;
 
 use axum::extract::MatchedPath;
-use cache_ports::RateDecision;
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, HeaderValue, Uri};
 
-use crate::telemetry;
+use crate::{limits::RateNote, telemetry};
 
 /// Names one request, or one chain of requests across services, in logs.
 pub const CORRELATION_ID_HEADER: &str = "x-correlation-id";
@@ -23,28 +22,50 @@ tokio::task_local! {
 
 /// The ids and notes of one request.
 pub(crate) struct RequestContext {
-    pub(crate) correlation_id: String,
-    /// The caller's trace id, or a new one; the span's own id wins while traces are exported.
-    trace_id: String,
+    trace_id: TraceId,
+    /// The caller's own; without it the trace id serves.
+    correlation_id: Option<HeaderValue>,
     uri: Uri,
     matched: Cell<Option<MatchedPath>>,
-    rate: Cell<Option<RateDecision>>,
+    rate: Cell<Option<RateNote>>,
 }
+
+/// A trace id in hexadecimal: the caller's, or a new one. The span's own id wins while traces are exported.
+#[derive(Clone, Copy)]
+struct TraceId([u8; 32]);
+
+impl TraceId {
+    fn new() -> Self {
+        // Names a request; it is no secret, so a fast generator does.
+        let number = fastrand::u128(1..);
+        Self(std::array::from_fn(|digit| HEX[(number >> (4 * digit)) as usize & 0xf]))
+    }
+
+    fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
 
 impl RequestContext {
     /// Takes over the caller's ids where they are well formed, else makes new ones.
     pub(crate) fn of(headers: &HeaderMap, uri: &Uri) -> Self {
         let trace_id = headers
             .get("traceparent")
-            .and_then(|value| value.to_str().ok())
-            .and_then(trace_id_of)
-            .map_or_else(new_trace_id, str::to_owned);
-        let correlation_id = headers
-            .get(CORRELATION_ID_HEADER)
-            .and_then(|value| value.to_str().ok())
-            .filter(|id| is_correlation_id(id))
-            .map_or_else(|| trace_id.clone(), str::to_owned);
-        Self { correlation_id, trace_id, uri: uri.clone(), matched: Cell::new(None), rate: Cell::new(None) }
+            .and_then(|value| trace_id_of(value.to_str().ok()?)?.as_bytes().try_into().ok())
+            .map_or_else(TraceId::new, TraceId);
+        let correlation_id = headers.get(CORRELATION_ID_HEADER).filter(|id| is_correlation_id(id.as_bytes())).cloned();
+        Self { trace_id, correlation_id, uri: uri.clone(), matched: Cell::new(None), rate: Cell::new(None) }
+    }
+
+    /// The correlation id as the header of the answer.
+    pub(crate) fn correlation_header(&self) -> Option<HeaderValue> {
+        self.correlation_id.clone().or_else(|| HeaderValue::from_bytes(&self.trace_id.0).ok())
+    }
+
+    fn correlation_id(&self) -> &str {
+        self.correlation_id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or(self.trace_id.as_str())
     }
 
     /// Runs `work` as part of this request.
@@ -55,12 +76,12 @@ impl RequestContext {
 
 /// The correlation id of the request being served.
 pub fn correlation_id() -> Option<String> {
-    CURRENT.try_with(|context| context.correlation_id.clone()).ok()
+    CURRENT.try_with(|context| context.correlation_id().to_owned()).ok()
 }
 
 /// The trace id of the request being served: 32 hex digits.
 pub fn trace_id() -> Option<String> {
-    telemetry::span_trace_id().or_else(|| CURRENT.try_with(|context| context.trace_id.clone()).ok())
+    telemetry::span_trace_id().or_else(|| CURRENT.try_with(|context| context.trace_id.as_str().to_owned()).ok())
 }
 
 /// The path of the request being served, without its query.
@@ -81,12 +102,12 @@ pub(crate) fn take_route() -> Option<MatchedPath> {
 }
 
 /// Notes what the rate limiter said: it becomes the RateLimit fields of the answer.
-pub(crate) fn note_rate(decision: RateDecision) {
-    let _ = CURRENT.try_with(|context| context.rate.set(Some(decision)));
+pub(crate) fn note_rate(note: RateNote) {
+    let _ = CURRENT.try_with(|context| context.rate.set(Some(note)));
 }
 
 /// What the rate limiter said about the request being served.
-pub(crate) fn take_rate() -> Option<RateDecision> {
+pub(crate) fn take_rate() -> Option<RateNote> {
     CURRENT.try_with(|context| context.rate.take()).ok().flatten()
 }
 
@@ -99,16 +120,14 @@ fn trace_id_of(traceparent: &str) -> Option<&str> {
 }
 
 /// Ids end up in logs and headers: only harmless characters.
-fn is_correlation_id(id: &str) -> bool {
-    let harmless = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':');
-    (1..=MAX_CORRELATION_ID_BYTES).contains(&id.len()) && id.bytes().all(harmless)
+fn is_correlation_id(id: &[u8]) -> bool {
+    let harmless = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':');
+    (1..=MAX_CORRELATION_ID_BYTES).contains(&id.len()) && id.iter().all(harmless)
 }
 
-/// Names a request; it is no secret, so a fast generator does.
-pub(crate) fn new_trace_id() -> String {
-    let mut id = String::with_capacity(32);
-    let _ = write!(id, "{:032x}", fastrand::u128(1..));
-    id
+/// A new id for work that no request began.
+pub(crate) fn new_correlation_id() -> String {
+    TraceId::new().as_str().to_owned()
 }
 
 #[cfg(test)]
@@ -132,9 +151,9 @@ mod tests {
 
     #[test]
     fn a_correlation_id_cannot_forge_a_log_line() {
-        assert!(is_correlation_id("order-7:retry.2"));
+        assert!(is_correlation_id(b"order-7:retry.2"));
         for bad in ["", "a b", "a\nb", "é", &"x".repeat(129)] {
-            assert!(!is_correlation_id(bad), "{bad}");
+            assert!(!is_correlation_id(bad.as_bytes()), "{bad}");
         }
     }
 }

@@ -36,8 +36,21 @@ pub struct Limits {
 
 #[derive(Debug)]
 struct Pair {
-    tenant: RatePolicy,
-    user: RatePolicy,
+    tenant: Told,
+    user: Told,
+}
+
+/// A policy, and what it says about itself in every answer (the `RateLimit-Policy` field).
+#[derive(Debug)]
+struct Told {
+    policy: RatePolicy,
+    field: Option<HeaderValue>,
+}
+
+/// What the limiter said about one request, ready for the answer's header.
+pub(crate) struct RateNote {
+    pub(crate) decision: RateDecision,
+    pub(crate) policy_field: Option<HeaderValue>,
 }
 
 impl Limits {
@@ -45,8 +58,8 @@ impl Limits {
     pub fn new(config: &LimitsConfig) -> Self {
         let pair = |class: &str, tenant, user| {
             config.enabled.then(|| Pair {
-                tenant: per_second(format!("tenant-{class}"), tenant),
-                user: per_second(format!("user-{class}"), user),
+                tenant: per_second(&format!("tenant-{class}"), tenant),
+                user: per_second(&format!("user-{class}"), user),
             })
         };
         Self {
@@ -65,35 +78,38 @@ impl Limits {
         limiter: &dyn RateLimiter,
         caller: &VerifiedToken,
         method: &Method,
-    ) -> Option<RateDecision> {
+    ) -> Option<RateNote> {
         let pair = if method.is_safe() { &self.reads } else { &self.writes }.as_ref()?;
-        let check = |policy, dimension, actor| RateCheck { policy, dimension, actor, route: "*" };
+
         let checks = [
             check(&pair.tenant, RateDimension::Tenant, caller.tenant.as_str()),
             check(&pair.user, RateDimension::User, &caller.subject_hash),
         ];
-        limiter.check(&caller.tenant, &checks, 1).await
+        let decision = limiter.check(&caller.tenant, &checks, 1).await?;
+        let told = [&pair.tenant, &pair.user].into_iter().find(|told| told.policy.name == decision.policy);
+        Some(RateNote { policy_field: told.and_then(|told| told.field.clone()), decision })
     }
 }
 
-fn per_second(name: String, limit: u32) -> RatePolicy {
-    RatePolicy {
+fn check<'a>(told: &'a Told, dimension: RateDimension, actor: &'a str) -> RateCheck<'a> {
+    RateCheck { policy: &told.policy, dimension, actor, route: "*" }
+}
+
+fn per_second(name: &str, limit: u32) -> Told {
+    let limit = limit.max(1);
+    let policy = RatePolicy {
         name: Arc::from(name),
         algorithm: RateAlgorithm::Gcra,
-        limit: limit.max(1),
+        limit,
         window: Duration::from_secs(1),
         // Every caller is authenticated: while Redis is away a limit per process keeps order without refusing everybody.
         without_store: WithoutStore::CountLocally,
-    }
+    };
+    Told { policy, field: HeaderValue::try_from(format!("\"{name}\";q={limit};w=1")).ok() }
 }
 
 /// The `RateLimit` field (draft-ietf-httpapi-ratelimit-headers): what is left, and seconds until all is available again.
 pub(crate) fn rate_limit_field(decision: &RateDecision) -> Option<HeaderValue> {
     let reset_secs = decision.reset_after.as_secs() + u64::from(decision.reset_after.subsec_nanos() > 0);
     HeaderValue::try_from(format!("\"{}\";r={};t={reset_secs}", decision.policy, decision.remaining)).ok()
-}
-
-/// The `RateLimit-Policy` field: the limit and its window of one second.
-pub(crate) fn rate_limit_policy_field(decision: &RateDecision) -> Option<HeaderValue> {
-    HeaderValue::try_from(format!("\"{}\";q={};w=1", decision.policy, decision.limit)).ok()
 }

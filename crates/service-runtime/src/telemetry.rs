@@ -3,6 +3,7 @@
 //! Owns the subscriber, the exporter and the Prometheus recorder. Traces leave only where an OTLP endpoint is configured;
 //! without one no span is ever built for export, so tracing costs nothing then.
 
+mod lines;
 mod w3c;
 
 use std::{
@@ -23,7 +24,9 @@ use tokio_util::sync::CancellationToken;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
+use lines::NamingTheRequest;
 pub(crate) use w3c::continue_trace;
+
 pub use w3c::current_traceparent;
 
 /// Time between two clean-ups of the histograms; without them their samples pile up until somebody scrapes.
@@ -105,11 +108,13 @@ pub fn init(config: &TelemetryConfig, process: &str) -> Result<TelemetryGuard, T
     let filter = EnvFilter::builder().parse(&config.log)?;
     let traces = if config.otlp_endpoint.is_empty() { None } else { Some(exporter(config, process)?) };
     let export = traces.as_ref().map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("quoin")));
-    let lines = match config.log_format {
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let format = config.log_format;
+    let lines = match format {
         LogFormat::Json => {
-            tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr).boxed()
+            layer.json().flatten_event(true).map_event_format(|inner| NamingTheRequest { inner, format }).boxed()
         }
-        LogFormat::Text => tracing_subscriber::fmt::layer().with_writer(std::io::stderr).boxed(),
+        LogFormat::Text => layer.map_event_format(|inner| NamingTheRequest { inner, format }).boxed(),
     };
     tracing_subscriber::registry().with(filter).with(lines).with(export).try_init()?;
     opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());

@@ -5,6 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::extract::{FromRef, FromRequestParts, MatchedPath};
+use cache_ports::RateDecision;
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use kernel::TenantId;
 
@@ -54,17 +55,16 @@ where
         context::note_route(parts.extensions.get::<MatchedPath>());
         let state = ServiceState::from_ref(state);
         let verified = authenticate(&state, &parts.headers).await?;
-        if let Some(decision) = state.limits.check(state.caches.rate.as_ref(), &verified, &parts.method).await {
-            if !decision.allowed {
-                return Err(too_many_requests(&decision));
-            }
-            context::note_rate(decision);
+        if let Some(note) = state.limits.check(state.caches.rate.as_ref(), &verified, &parts.method).await {
+            let refused = (!note.decision.allowed).then(|| too_many_requests(&note.decision));
+            context::note_rate(note);
+            refused.map_or(Ok(()), Err)?;
         }
         Ok(Self {
             tenant: verified.tenant.clone(),
             subject: Arc::clone(&verified.subject),
             roles: verified.roles,
-            correlation_id: context::correlation_id().unwrap_or_else(context::new_trace_id),
+            correlation_id: context::correlation_id().unwrap_or_else(context::new_correlation_id),
             token: verified.token.clone(),
         })
     }
@@ -105,11 +105,8 @@ fn unauthenticated(code: &'static str, title: &'static str) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, code, title).header(header::WWW_AUTHENTICATE, challenge)
 }
 
-fn too_many_requests(decision: &cache_ports::RateDecision) -> Problem {
-    let wait = decision.retry_after.max(Duration::from_millis(1));
-    let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate-limited", "Too many requests")
+fn too_many_requests(decision: &RateDecision) -> Problem {
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate-limited", "Too many requests")
         .detail(format!("The limit {} allows {} requests", decision.policy, decision.limit))
-        .retry_after(wait);
-    context::note_rate(decision.clone());
-    problem
+        .retry_after(decision.retry_after.max(Duration::from_millis(1)))
 }

@@ -58,7 +58,7 @@ impl ServiceTokens {
             tenant: tenant.clone(),
             subject: Arc::clone(&self.0.subject),
             roles: Roles::from(Role::System),
-            correlation_id: correlation_id.unwrap_or_else(context::new_trace_id),
+            correlation_id: correlation_id.unwrap_or_else(context::new_correlation_id),
             token: self.token(tenant)?,
         })
     }

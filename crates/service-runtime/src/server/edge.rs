@@ -23,7 +23,7 @@ use super::{HttpConfig, meters::Meters};
 use crate::{
     Problem,
     context::{self, CORRELATION_ID_HEADER, RequestContext},
-    limits::{rate_limit_field, rate_limit_policy_field},
+    limits::rate_limit_field,
     telemetry,
 };
 
@@ -63,9 +63,8 @@ impl Edge {
         let started = Instant::now();
         let context = RequestContext::of(request.headers(), request.uri());
         let method = request.method().clone();
-        let correlation = HeaderValue::try_from(&*context.correlation_id).ok();
-        let span = request_span(&request, &context);
-        telemetry::continue_trace(&span, request.headers());
+        let correlation = context.correlation_header();
+        let span = request_span(&request);
         let work = async move {
             let mut response = self.admitted(request).await;
             let route = context::take_route();
@@ -131,16 +130,21 @@ impl HyperService<Request<Incoming>> for Edge {
     }
 }
 
-fn request_span(request: &Request<Incoming>, context: &RequestContext) -> Span {
-    tracing::info_span!(
+/// A span for the exporter, where there is one. Log lines name their request without it.
+fn request_span(request: &Request<Incoming>) -> Span {
+    if !telemetry::is_exporting() {
+        return Span::none();
+    }
+    let span = tracing::info_span!(
         "request",
         otel.kind = "server",
         http.request.method = request.method().as_str(),
         url.path = request.uri().path(),
         http.route = Empty,
         http.response.status_code = Empty,
-        correlation_id = context.correlation_id,
-    )
+    );
+    telemetry::continue_trace(&span, request.headers());
+    span
 }
 
 fn note_outcome(route: &str, method: &Method, status: StatusCode, started: Instant) {
@@ -156,9 +160,9 @@ fn standard_headers(headers: &mut HeaderMap, correlation: Option<HeaderValue>) {
     if let Some(id) = correlation {
         headers.insert(CORRELATION_ID, id);
     }
-    if let Some(decision) = context::take_rate() {
-        headers.extend(rate_limit_field(&decision).map(|value| (RATE_LIMIT, value)));
-        headers.extend(rate_limit_policy_field(&decision).map(|value| (RATE_LIMIT_POLICY, value)));
+    if let Some(note) = context::take_rate() {
+        headers.extend(rate_limit_field(&note.decision).map(|value| (RATE_LIMIT, value)));
+        headers.extend(note.policy_field.map(|value| (RATE_LIMIT_POLICY, value)));
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }

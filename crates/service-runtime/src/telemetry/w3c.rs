@@ -23,7 +23,7 @@ impl Extractor for Headers<'_> {
 
 /// Makes `span` a child of the caller's span.
 pub(crate) fn continue_trace(span: &Span, headers: &HeaderMap) {
-    if !is_exporting() || !headers.contains_key("traceparent") {
+    if !headers.contains_key("traceparent") {
         return;
     }
     let parent = opentelemetry::global::get_text_map_propagator(|propagator| propagator.extract(&Headers(headers)));
