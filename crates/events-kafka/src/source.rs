@@ -1,53 +1,179 @@
-//! Reads events from Kafka.
+//! Reads events from Kafka, from positions its consumer keeps in PostgreSQL.
+//!
+//! Partitions are assigned by hand, each from an explicit offset, and shared among processes by the consumer's leases: no
+//! group membership, no rebalance, and nothing that depends on offsets committed to Kafka. Those are still stored, so that
+//! Kafka's own tools show a lag.
 
-use std::time::Duration;
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use events::{Delivery, Extent, Partition, Source, SourceError};
+use futures::FutureExt;
+use rdkafka::{
+    Message, Offset, TopicPartitionList,
+    consumer::{CommitMode, Consumer, StreamConsumer},
+    error::{KafkaError as ClientError, RDKafkaErrorCode},
+    message::BorrowedMessage,
+    metadata::{MetadataPartition, MetadataTopic},
+};
+use tokio::time::Instant;
 
-use crate::KafkaError;
+use crate::{KafkaError, client, client::Quiet, wire};
 
-/// Reads partitions of one installation's topics from positions its consumer keeps.
+/// Longest wait for an answer about topics and offsets.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// Reads partitions of one installation's topics.
 pub struct KafkaSource {
+    consumer: Arc<StreamConsumer<Quiet>>,
     prefix: String,
+    /// The next offset expected of each assigned partition, by full topic name and number.
+    expected: HashMap<(String, i32), (Partition, i64)>,
 }
 
 impl KafkaSource {
     /// A source at `brokers` (`host:port,…`), its topics' names beginning with `prefix`; `consumer` names the offsets
     /// shown by Kafka's own tools. Connects lazily.
     pub fn new(brokers: &str, prefix: &str, consumer: &str) -> Result<Self, KafkaError> {
-        let _ = (brokers, consumer);
-        Ok(Self { prefix: prefix.to_owned() })
+        let consumer: StreamConsumer<Quiet> = client::config(brokers)
+            .set("group.id", format!("{prefix}{consumer}"))
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            // A position outside the log is an alarm, never a silent jump to its end or its beginning.
+            .set("auto.offset.reset", "error")
+            .set("isolation.level", "read_committed")
+            .set("fetch.wait.max.ms", "100")
+            // A consumer takes batches of some hundred records; more than a few megabytes ahead is memory wasted.
+            .set("queued.max.messages.kbytes", "8192")
+            .create_with_context(Quiet)?;
+        Ok(Self { consumer: Arc::new(consumer), prefix: prefix.to_owned(), expected: HashMap::new() })
     }
 
-    fn unsupported(&self) -> SourceError {
-        SourceError(format!("cannot yet read topics {}*", self.prefix).into())
+    fn full_name(&self, topic: &str) -> String {
+        format!("{}{topic}", self.prefix)
+    }
+
+    /// Asks the broker something; librdkafka blocks meanwhile.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&StreamConsumer<Quiet>) -> Result<T, ClientError> + Send + 'static,
+    ) -> Result<T, SourceError> {
+        let consumer = Arc::clone(&self.consumer);
+        let answer = tokio::task::spawn_blocking(move || question(&consumer)).await;
+        answer.map_err(|error| SourceError(error.into()))?.map_err(failed)
+    }
+
+    /// A record of an assigned partition that was not delivered before; anything else is left over from an earlier
+    /// assignment.
+    fn accept(&mut self, message: &BorrowedMessage<'_>) -> Option<Delivery> {
+        let (partition, next) = self.expected.get_mut(&(message.topic().to_owned(), message.partition()))?;
+        if message.offset() < *next {
+            return None;
+        }
+        *next = message.offset() + 1;
+        Some(Delivery { partition: partition.clone(), offset: message.offset(), record: wire::read(message) })
     }
 }
 
 #[async_trait]
 impl Source for KafkaSource {
     async fn log_id(&mut self) -> Result<String, SourceError> {
-        Err(self.unsupported())
+        let id = self.ask(|consumer| Ok(consumer.client().fetch_cluster_id(ANSWER_WITHIN))).await?;
+        id.ok_or_else(|| SourceError("the brokers do not answer".into()))
     }
 
-    async fn partitions(&mut self, _topic: &str) -> Result<Vec<Partition>, SourceError> {
-        Err(self.unsupported())
+    async fn partitions(&mut self, topic: &str) -> Result<Vec<Partition>, SourceError> {
+        let name = self.full_name(topic);
+        let topic: Arc<str> = topic.into();
+        self.ask(move |consumer| {
+            let metadata = consumer.fetch_metadata(Some(&name), ANSWER_WITHIN)?;
+            let described = metadata.topics().first();
+            if let Some(error) = described.and_then(MetadataTopic::error) {
+                return Err(ClientError::MetadataFetch(error.into()));
+            }
+            let mut numbers: Vec<i32> = described
+                .map(|topic| topic.partitions().iter().map(MetadataPartition::id).collect())
+                .unwrap_or_default();
+            if numbers.is_empty() {
+                return Err(ClientError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition));
+            }
+            numbers.sort_unstable();
+            Ok(numbers.into_iter().map(|number| Partition { topic: Arc::clone(&topic), number }).collect())
+        })
+        .await
     }
 
-    async fn extent(&mut self, _partition: &Partition) -> Result<Extent, SourceError> {
-        Err(self.unsupported())
+    async fn extent(&mut self, partition: &Partition) -> Result<Extent, SourceError> {
+        let (name, number) = (self.full_name(&partition.topic), partition.number);
+        let (first, next) = self.ask(move |consumer| consumer.fetch_watermarks(&name, number, ANSWER_WITHIN)).await?;
+        Ok(Extent { first, next })
     }
 
-    async fn assign(&mut self, _from: &[(Partition, i64)]) -> Result<(), SourceError> {
-        Err(self.unsupported())
+    async fn assign(&mut self, from: &[(Partition, i64)]) -> Result<(), SourceError> {
+        self.expected.clear();
+        let mut list = TopicPartitionList::with_capacity(from.len());
+        for (partition, offset) in from {
+            let name = self.full_name(&partition.topic);
+            list.add_partition_offset(&name, partition.number, Offset::Offset(*offset)).map_err(failed)?;
+            self.expected.insert((name, partition.number), (partition.clone(), *offset));
+        }
+        if from.is_empty() { self.consumer.unassign() } else { self.consumer.assign(&list) }.map_err(failed)
     }
 
-    async fn next_batch(&mut self, _max: usize, _wait: Duration) -> Result<Vec<Delivery>, SourceError> {
-        Err(self.unsupported())
+    async fn next_batch(&mut self, max: usize, wait: Duration) -> Result<Vec<Delivery>, SourceError> {
+        let deadline = Instant::now() + wait;
+        let consumer = Arc::clone(&self.consumer);
+        let mut batch = Vec::new();
+        while batch.len() < max {
+            // Waits for the first record only; then takes what is there.
+            let received = if batch.is_empty() {
+                tokio::time::timeout_at(deadline, consumer.recv()).await.ok()
+            } else {
+                consumer.recv().now_or_never()
+            };
+            match received {
+                None => break,
+                Some(Ok(message)) => batch.extend(self.accept(&message)),
+                Some(Err(error)) if is_passing(&error) => {}
+                Some(Err(error)) => return Err(failed(error)),
+            }
+        }
+        Ok(batch)
     }
 
-    async fn store_offsets(&mut self, _next: &[(Partition, i64)]) -> Result<(), SourceError> {
-        Err(self.unsupported())
+    async fn store_offsets(&mut self, next: &[(Partition, i64)]) -> Result<(), SourceError> {
+        let mut list = TopicPartitionList::with_capacity(next.len());
+        for (partition, offset) in next {
+            let name = self.full_name(&partition.topic);
+            list.add_partition_offset(&name, partition.number, Offset::Offset(*offset)).map_err(failed)?;
+        }
+        if let Err(error) = self.consumer.commit(&list, CommitMode::Async) {
+            tracing::debug!(%error, "offsets for Kafka's own tools were not stored");
+        }
+        Ok(())
     }
+}
+
+fn failed(error: ClientError) -> SourceError {
+    SourceError(Box::new(error))
+}
+
+/// Whether librdkafka goes on by itself: lost connections. Offsets outside the log and unknown topics are not of that kind.
+fn is_passing(error: &ClientError) -> bool {
+    use RDKafkaErrorCode::{
+        AllBrokersDown, BrokerTransportFailure, LeaderNotAvailable, NotLeaderForPartition, OperationTimedOut,
+        RequestTimedOut, Resolve,
+    };
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            AllBrokersDown
+                | BrokerTransportFailure
+                | LeaderNotAvailable
+                | NotLeaderForPartition
+                | OperationTimedOut
+                | RequestTimedOut
+                | Resolve
+        )
+    )
 }

@@ -1,0 +1,7 @@
+//! The Kafka adapter against a real broker, and against librdkafka's own mock where a broker must misbehave.
+
+#![expect(clippy::unwrap_used, reason = "in a test a broken assumption should end it")]
+
+mod contract;
+mod journey;
+mod misbehaviour;
