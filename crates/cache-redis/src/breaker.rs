@@ -11,10 +11,12 @@ use std::{
 
 /// The failing share is kept in millionths.
 const WHOLE: u32 = 1_000_000;
-/// How much one call moves the failing share: the last few dozen calls count.
-const WEIGHT: u32 = 16;
-/// Up to this failing share nothing is shed.
-const TOLERATED: u32 = WHOLE / 10;
+/// A failed call moves the failing share by this part of the way up: each costs its caller a whole budget, so few are enough.
+const FAILURE_WEIGHT: u32 = 5;
+/// A good call moves it by this part of the way down: recovery is believed after a few dozen.
+const SUCCESS_WEIGHT: u32 = 16;
+/// Up to this failing share nothing is shed: a single failure is not a pattern.
+const TOLERATED: u32 = WHOLE / 4;
 /// Never more than this share is shed.
 const MOST_SHED: u32 = WHOLE / 100 * 95;
 /// At least one call in this time goes through.
@@ -41,11 +43,10 @@ impl Breaker {
     /// Notes how a call went. Concurrent notes may overwrite one another: the share is an estimate.
     pub(crate) fn note(&self, went_well: bool) {
         let before = self.failing.load(Ordering::Relaxed);
-        let target = if went_well { 0 } else { WHOLE };
-        let after = if target > before {
-            before + (target - before).div_ceil(WEIGHT)
+        let after = if went_well {
+            before - before.div_ceil(SUCCESS_WEIGHT)
         } else {
-            before - before.div_ceil(WEIGHT)
+            before + (WHOLE - before).div_ceil(FAILURE_WEIGHT)
         };
         if after != before {
             self.failing.store(after, Ordering::Relaxed);

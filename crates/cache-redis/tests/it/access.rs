@@ -1,0 +1,125 @@
+//! The generated access rules are enough for what each service does, and for nothing else.
+
+use std::collections::BTreeMap;
+
+use cache_engine::{
+    ByteStore, Place, StoreError,
+    contract::{authority::Authority, drivers, new_tenant, over, until},
+    store::{LeaseToken, Workload},
+};
+use cache_ports::{
+    RateAlgorithm, RateCheck, RateDimension, RatePolicy, ServedFrom, WithoutStore,
+    catalog::keyspaces as catalog,
+    keyspace::{Owner, Service},
+    pricing::keyspaces as pricing,
+    registry,
+};
+use cache_redis::{PoolName, RedisConfig, RedisStore};
+use dev_stack::{Component, test::own};
+use fred::interfaces::*;
+use kernel::{PriceBookId, Version};
+
+use super::subject::plain;
+
+const PASSWORD: &str = "for-this-test-only";
+
+/// The rules as commands for a server that runs: each user with one known password.
+async fn apply(url: &str, prefix: &str) {
+    let hands = plain(url).await;
+    for line in registry::users_acl(prefix).lines().filter(|line| line.starts_with("user quoin-")) {
+        let mut words: Vec<String> = line.split(' ').skip(1).map(str::to_owned).collect();
+        for word in words.iter_mut().filter(|word| word.starts_with("#${")) {
+            *word = format!(">{PASSWORD}");
+        }
+        let user = words.remove(0);
+        let command = fred::cmd!("ACL");
+        let arguments: Vec<String> = ["SETUSER".to_owned(), user].into_iter().chain(words).collect();
+        hands.custom::<(), _>(command, arguments).await.expect("Redis accepts the rule");
+    }
+}
+
+fn as_service(service: Service, url: &str, prefix: &str) -> RedisConfig {
+    let user = |workload| registry::user_name(service, workload);
+    let server = url.strip_prefix("redis://").expect("a plain URL");
+    let as_user = |workload| format!("redis://{}:{PASSWORD}@{server}", user(workload));
+    let pools = [
+        (PoolName::Content, Workload::Catalog),
+        (PoolName::Preview, Workload::Preview),
+        (PoolName::RateLimit, Workload::RateLimit),
+        (PoolName::Coordination, Workload::Idempotency),
+    ];
+    let pool_urls: BTreeMap<_, _> = pools.into_iter().map(|(pool, workload)| (pool, as_user(workload))).collect();
+    RedisConfig { key_prefix: prefix.to_owned(), pool_urls, ..RedisConfig::at(url) }
+}
+
+#[tokio::test]
+async fn a_service_can_do_its_work_and_touch_nothing_else() {
+    let redis = own(Component::Redis).await.expect("a Redis of our own");
+    let prefix = "quoin:";
+    apply(redis.url(), prefix).await;
+    let store = std::sync::Arc::new(
+        RedisStore::connect(&as_service(Service::Catalog, redis.url(), prefix)).expect("a Redis URL"),
+    );
+    until("a connection", async || store.state().iter().any(|pool| pool.pool == PoolName::Content && pool.connected))
+        .await;
+    let caches = over(store.clone(), false);
+    let own_content = drivers::all().into_iter().filter(|driver| {
+        driver.keyspace.owner == Owner::One(Service::Catalog) && driver.keyspace.workload == Workload::Catalog
+    });
+    for driver in own_content {
+        let (tenant, authority) = (new_tenant(), Authority::with(3));
+        driver.get(&caches, &tenant, &authority).await;
+        assert_eq!(
+            driver.get(&caches, &tenant, &authority).await.source,
+            Some(ServedFrom::L2),
+            "{}",
+            driver.keyspace.name
+        );
+        if let Some(invalidate) = driver.invalidate {
+            invalidate(caches.clone(), tenant.clone(), 1, Version::new(4)).await.expect("it may invalidate its own");
+        }
+    }
+    let policy = RatePolicy {
+        name: "some".into(),
+        algorithm: RateAlgorithm::Gcra,
+        limit: 5,
+        window: std::time::Duration::from_secs(1),
+        without_store: WithoutStore::Refuse,
+    };
+    let check = RateCheck { policy: &policy, dimension: RateDimension::User, actor: "sam", route: "*" };
+    until("a shared count", async || {
+        caches.rate.check(&new_tenant(), &[check], 1).await.is_some_and(|decision| !decision.degraded)
+    })
+    .await;
+
+    let foreign = pricing::price_book_key(&new_tenant(), PriceBookId::generate(), Version::FIRST).text();
+    let at = Place { workload: Workload::Catalog, key: &foreign };
+    assert_eq!(store.read(at).await, Err(StoreError::Refused), "another service's keys cannot be read");
+    let outcome = store.invalidate(at, Version::FIRST, std::time::Duration::from_secs(1)).await;
+    assert_eq!(outcome, Err(StoreError::Refused), "nor changed from inside a script");
+    let own_key = catalog::active_publication_key(&new_tenant()).text();
+    let at = Place { workload: Workload::RateLimit, key: &own_key };
+    assert_eq!(
+        store.acquire(at, LeaseToken::unique(), std::time::Duration::from_secs(1)).await,
+        Err(StoreError::Refused)
+    );
+}
+
+#[tokio::test]
+async fn dangerous_commands_are_denied() {
+    let redis = own(Component::Redis).await.expect("a Redis of our own");
+    apply(redis.url(), "").await;
+    let server = redis.url().strip_prefix("redis://").expect("a plain URL");
+    for service in Service::ALL {
+        let user = registry::user_name(*service, Workload::RateLimit);
+        let hands = plain(&format!("redis://{user}:{PASSWORD}@{server}")).await;
+        assert!(hands.flushall::<()>(false).await.is_err(), "{user}");
+        assert!(
+            hands.eval::<i64, _, _, _>("return 1", Vec::<String>::new(), Vec::<String>::new()).await.is_err(),
+            "{user}"
+        );
+        assert!(hands.config_get::<fred::types::Value, _>("*").await.is_err(), "{user}");
+        let keys = hands.custom::<Vec<String>, String>(fred::cmd!("KEYS"), vec!["*".into()]).await;
+        assert!(keys.is_err(), "{user}");
+    }
+}

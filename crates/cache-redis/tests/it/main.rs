@@ -1,0 +1,6 @@
+//! The store over a real Redis.
+
+mod access;
+mod contract;
+mod faults;
+mod subject;

@@ -1,0 +1,88 @@
+//! A Redis as a subject of the contract suite: the store itself, and a plain connection to hurt it with.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cache_engine::{ByteStore, Place, Stored, contract::Subject};
+use cache_redis::{RedisConfig, RedisStore};
+use fred::{
+    clients::Client,
+    interfaces::{ClientLike, KeysInterface},
+    types::{Builder, Expiration, config::Config},
+};
+
+/// See the module.
+pub struct RedisSubject {
+    store: Arc<RedisStore>,
+    hands: Client,
+    prefix: String,
+}
+
+/// Generous, because a machine that runs tests is slower than one that serves; the faults have their own budgets.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A configuration with a prefix of its own.
+pub fn config(url: &str) -> RedisConfig {
+    RedisConfig { key_prefix: format!("{}:", dev_stack::test::unique_name("cache")), ..RedisConfig::at(url) }
+}
+
+/// A plain connection.
+pub async fn plain(url: &str) -> Client {
+    let config = Config::from_url(url).expect("a Redis URL");
+    let client = Builder::from_config(config).build().expect("a client");
+    client.init().await.expect("Redis is there");
+    client
+}
+
+impl RedisSubject {
+    pub async fn at(url: &str) -> Self {
+        let config = RedisConfig { timeout: PATIENCE, ..config(url) };
+        let store = RedisStore::connect(&config).expect("a Redis URL");
+        cache_engine::contract::until("a connection of every pool", async || {
+            store.state().iter().all(|pool| pool.connected)
+        })
+        .await;
+        Self { store: Arc::new(store), hands: plain(url).await, prefix: config.key_prefix }
+    }
+
+    fn key(&self, at: Place<'_>) -> String {
+        format!("{}{}", self.prefix, at.key)
+    }
+}
+
+#[async_trait]
+impl Subject for RedisSubject {
+    fn store(&self) -> Arc<dyn ByteStore> {
+        self.store.clone()
+    }
+
+    /// The server is shared: only what has this subject's prefix is forgotten.
+    async fn flush(&self) {
+        let keys: Vec<String> = {
+            use futures::TryStreamExt;
+            let scan = self.hands.scan_buffered(format!("{}*", self.prefix), Some(1000), None);
+            let keys: Vec<fred::types::Key> = scan.try_collect().await.expect("Redis answers");
+            keys.into_iter().filter_map(fred::types::Key::into_string).collect()
+        };
+        if !keys.is_empty() {
+            self.hands.unlink::<i64, _>(keys).await.expect("Redis answers");
+        }
+    }
+
+    async fn evict(&self, at: Place<'_>) {
+        self.hands.del::<i64, _>(self.key(at)).await.expect("Redis answers");
+    }
+
+    async fn plant(&self, at: Place<'_>, bytes: &[u8], ttl: Option<Duration>) {
+        let life = ttl.map(|ttl| Expiration::PX(i64::try_from(ttl.as_millis()).expect("a short life").max(1)));
+        let bytes = Bytes::copy_from_slice(bytes);
+        self.hands.set::<(), _, _>(self.key(at), bytes, life, None, false).await.expect("Redis answers");
+    }
+
+    async fn peek(&self, at: Place<'_>) -> Option<Stored> {
+        let bytes: Option<Bytes> = self.hands.get(self.key(at)).await.expect("Redis answers");
+        let life: i64 = self.hands.pttl(self.key(at)).await.expect("Redis answers");
+        bytes.map(|bytes| Stored { bytes, remaining: u64::try_from(life).ok().map(Duration::from_millis) })
+    }
+}
