@@ -42,9 +42,10 @@ impl TenantTx {
 
     /// Makes everything done here visible and durable.
     ///
-    /// PostgreSQL answers `commit` in a failed transaction with a silent rollback; never go on after a failed statement.
+    /// PostgreSQL answers `commit` in a failed transaction with a rollback and no error. Any other statement in the same
+    /// round trip is refused there, so a command that went on after a failed statement is told that it has no effect.
     pub async fn commit(mut self) -> Result<(), sqlx::Error> {
-        (&mut *self).execute("commit").await?;
+        (&mut *self).execute(sqlx::raw_sql("set local quoin.tenant = ''; commit")).await?;
         self.conn = None;
         Ok(())
     }

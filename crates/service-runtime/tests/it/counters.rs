@@ -37,6 +37,7 @@ pub struct Counters {
     pub service: TestService,
     pub identity: TestIdentity,
     pub pool: PgPool,
+    pub caches: Caches,
     pub database: TestDatabase,
 }
 
@@ -72,9 +73,9 @@ impl Counters {
     pub async fn start(caches: Caches) -> Self {
         let (database, pool) = database().await;
         let identity = TestIdentity::new();
-        let state = identity.service_state("catalog", pool.clone(), caches);
+        let state = identity.service_state("catalog", pool.clone(), caches.clone());
         let service = TestService::start(router(state), &identity).await;
-        Self { service, identity, pool, database }
+        Self { service, identity, pool, caches, database }
     }
 
     pub fn client(&self, tenant_name: &str) -> TestClient {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kernel::ContentHash;
 use serde_json::json;
 use service_runtime::{Role, run_idempotency_sweeper, testing::TestReply};
 use sqlx::PgPool;
@@ -35,6 +36,19 @@ async fn a_repeated_command_has_one_effect_and_the_same_answer() {
         }
         assert_eq!(counters.value("acme", "a").await, 1);
     }
+}
+
+#[tokio::test]
+async fn a_remembered_answer_needs_no_database() {
+    let counters = Counters::start(with_cache()).await;
+    let first = increment(&counters, "acme", "k").await.expect(201);
+    let key_hash = ContentHash::of_bytes(b"k");
+    while counters.caches.idempotency.done(&tenant("acme"), "counter.increment", &key_hash).await.is_none() {
+        tokio::task::yield_now().await;
+    }
+    counters.pool.close().await;
+    assert_eq!(answer(&increment(&counters, "acme", "k").await), answer(&first));
+    increment(&counters, "acme", "another").await.expect_problem(503, "temporarily-unavailable");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod forged_tokens;
 mod health;
 mod http;
 mod idempotency;
+mod key_types;
 mod limits;
 mod paging;
 mod service_calls;

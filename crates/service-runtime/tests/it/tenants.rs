@@ -96,6 +96,18 @@ async fn a_transaction_that_is_cancelled_in_a_statement_leaves_the_pool_usable()
 }
 
 #[tokio::test]
+async fn a_commit_after_a_failed_statement_is_an_error_not_a_silent_rollback() {
+    let (_database, pool) = database().await;
+    let mut tx = TenantTx::begin(&pool, &tenant("acme")).await.unwrap();
+    put(&mut tx, "acme", "kept").await.unwrap();
+    assert!(sqlx::query("select 1 / 0").execute(&mut *tx).await.is_err());
+    let refused = tx.commit().await.unwrap_err();
+    assert_eq!(refused.as_database_error().unwrap().code().unwrap(), "25P02");
+    let mut tx = TenantTx::begin(&pool, &tenant("acme")).await.unwrap();
+    assert!(visible(&mut tx).await.is_empty());
+}
+
+#[tokio::test]
 async fn a_reading_transaction_cannot_write() {
     let (_database, pool) = database().await;
     let mut tx = TenantTx::read(&pool, &tenant("acme")).await.unwrap();
