@@ -10,6 +10,7 @@ mod continuity;
 mod cursor;
 mod lane;
 mod reader;
+mod replay;
 mod session;
 mod snapshot;
 
@@ -21,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Publisher, backoff::Backoff, lease::LeaseTimes};
 use session::Session;
+
+pub use replay::{Replay, ReplayError};
 
 /// The relay of one service's outbox. Several of them share the outbox's shard groups by leases.
 pub struct Relay {

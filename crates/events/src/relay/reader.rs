@@ -7,17 +7,37 @@
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use kernel::{EventId, TenantId, Version};
-use sqlx::{AssertSqlSafe, FromRow, PgConnection, postgres::PgRow};
+use sqlx::{AssertSqlSafe, FromRow, PgConnection, Row};
 use uuid::Uuid;
 
 use super::snapshot::Snapshot;
 use crate::Envelope;
+
+/// Payload bytes after which a page ends, whatever its number of rows: a thousand of the largest payloads would be most
+/// of a gigabyte.
+pub(crate) const MAX_PAGE_BYTES: i64 = 8 * 1024 * 1024;
 
 /// The outbox of one schema, as a relay reads it.
 pub(crate) struct Reader {
     source: String,
     first_page: String,
     next_page: String,
+}
+
+/// Rows in the order of their sequence numbers.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    pub rows: Vec<OutboxRow>,
+    /// A limit ended the page; more rows may follow.
+    pub cut: bool,
+}
+
+impl Rows {
+    fn new(rows: Vec<OutboxRow>, limit: u16) -> Self {
+        let bytes: usize = rows.iter().map(|row| row.envelope.data.len()).sum();
+        let full = rows.len() >= usize::from(limit) || i64::try_from(bytes).is_ok_and(|bytes| bytes >= MAX_PAGE_BYTES);
+        Self { rows, cut: full }
+    }
 }
 
 /// One outbox row.
@@ -31,11 +51,14 @@ pub(crate) struct OutboxRow {
 /// The beginning of the difference between a snapshot and now.
 pub(crate) struct Difference {
     pub upto: Snapshot,
-    pub rows: Vec<OutboxRow>,
+    pub page: Rows,
 }
 
-const COLUMNS: &str = "seq, tenant_id, aggregate_type, aggregate_id, aggregate_version, event_id, event_type, \
+pub(crate) const COLUMNS: &str = "seq, tenant_id, aggregate_type, aggregate_id, aggregate_version, event_id, event_type, \
      schema_version, traceparent, correlation_id, causation_id, occurred_at, enqueued_at, payload";
+
+/// The payload bytes of the rows before; measured without reading them.
+const BYTES_BEFORE: &str = "coalesce(sum(octet_length(payload)) over (by_seq rows between unbounded preceding and 1 preceding), 0) as bytes_before";
 
 impl Reader {
     pub fn new(schema: &str) -> Self {
@@ -46,18 +69,26 @@ impl Reader {
         let first_page = format!(
             "select case when coalesce(fresh.place, 1) = 1 then pg_current_snapshot()::text end as upto, fresh.* \
              from (select 1) as always left join lateral ( \
-               select row_number() over (order by seq + 0) as place, {COLUMNS} from \"{schema}\".outbox \
-               where (xid >= $1::text::xid8 or xid = any($2::text[]::xid8[])) and shard = any($3) \
-               order by seq + 0 limit $4) as fresh on true \
+               select * from ( \
+                 select {COLUMNS}, row_number() over by_seq as place, {BYTES_BEFORE} from ( \
+                   select {COLUMNS} from \"{schema}\".outbox \
+                   where (xid >= $1::text::xid8 or xid = any($2::text[]::xid8[])) and shard = any($3) \
+                   order by seq + 0 limit $4) as new \
+                 window by_seq as (order by seq)) as measured \
+               where bytes_before < {MAX_PAGE_BYTES}) as fresh on true \
              order by fresh.seq"
         );
         // Later pages go by seq, from where the first one ended; functions instead of comparisons, so that the index on
         // xid (which would sort the whole difference again for every page) is no choice.
         let next_page = format!(
-            "select {COLUMNS} from \"{schema}\".outbox \
-             where seq > $3 and shard = any($4) and pg_visible_in_snapshot(xid, $2::text::pg_snapshot) \
-               and not pg_visible_in_snapshot(xid, $1::text::pg_snapshot) \
-             order by seq limit $5"
+            "select * from ( \
+               select {COLUMNS}, {BYTES_BEFORE} from ( \
+                 select {COLUMNS} from \"{schema}\".outbox \
+                 where seq > $3 and shard = any($4) and pg_visible_in_snapshot(xid, $2::text::pg_snapshot) \
+                   and not pg_visible_in_snapshot(xid, $1::text::pg_snapshot) \
+                 order by seq limit $5) as next \
+               window by_seq as (order by seq)) as measured \
+             where bytes_before < {MAX_PAGE_BYTES} order by seq"
         );
         Self { source: format!("/quoin/{schema}"), first_page, next_page }
     }
@@ -80,15 +111,15 @@ impl Reader {
         let mut upto = None;
         let mut fresh = Vec::with_capacity(rows.len());
         for row in &rows {
-            if let Some(text) = sqlx::Row::try_get::<Option<&str>, _>(row, "upto")? {
+            if let Some(text) = row.try_get::<Option<&str>, _>("upto")? {
                 upto = Some(text.parse::<Snapshot>().map_err(|error| sqlx::Error::Decode(error.into()))?);
             }
-            if sqlx::Row::try_get::<Option<i64>, _>(row, "seq")?.is_some() {
-                fresh.push(self.outbox_row(row)?);
+            if row.try_get::<Option<i64>, _>("seq")?.is_some() {
+                fresh.push(self.outbox_row(StoredRow::from_row(row)?)?);
             }
         }
         let upto = upto.ok_or(sqlx::Error::RowNotFound)?;
-        Ok(Difference { upto, rows: fresh })
+        Ok(Difference { upto, page: Rows::new(fresh, limit) })
     }
 
     /// The next `limit` rows of the difference between `from` and `upto`, after `after_seq`.
@@ -99,8 +130,8 @@ impl Reader {
         after_seq: i64,
         shards: &[i16],
         limit: u16,
-    ) -> Result<Vec<OutboxRow>, sqlx::Error> {
-        let rows = sqlx::query(AssertSqlSafe(self.next_page.as_str()))
+    ) -> Result<Rows, sqlx::Error> {
+        let rows: Vec<StoredRow> = sqlx::query_as(AssertSqlSafe(self.next_page.as_str()))
             .bind(from.as_str())
             .bind(upto.as_str())
             .bind(after_seq)
@@ -108,11 +139,12 @@ impl Reader {
             .bind(i64::from(limit))
             .fetch_all(conn)
             .await?;
-        rows.iter().map(|row| self.outbox_row(row)).collect()
+        let rows = rows.into_iter().map(|row| self.outbox_row(row)).collect::<Result<_, _>>()?;
+        Ok(Rows::new(rows, limit))
     }
 
-    fn outbox_row(&self, row: &PgRow) -> Result<OutboxRow, sqlx::Error> {
-        let stored = StoredRow::from_row(row)?;
+    /// A stored row as it will be published.
+    pub fn outbox_row(&self, stored: StoredRow) -> Result<OutboxRow, sqlx::Error> {
         let tenant: TenantId = stored.tenant_id.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
         Ok(OutboxRow {
             seq: stored.seq,
@@ -138,7 +170,7 @@ impl Reader {
 
 /// The columns as they are stored.
 #[derive(FromRow)]
-struct StoredRow {
+pub(crate) struct StoredRow {
     seq: i64,
     tenant_id: String,
     aggregate_type: String,

@@ -51,6 +51,14 @@ pub(crate) enum Interrupted {
     Stopped,
 }
 
+/// What one round found.
+#[derive(Default)]
+struct Round {
+    rows: usize,
+    /// A page was cut: go on at once.
+    unfinished: bool,
+}
+
 /// What is known while a connection lasts.
 pub(crate) struct Session<'a> {
     relay: &'a Relay,
@@ -90,10 +98,10 @@ impl<'a> Session<'a> {
             if self.leases.due() {
                 self.renew(&mut conn, Sharing::GiveBackSurplus).await?;
             }
-            let most = self.round(&mut conn, stop).await?;
+            let round = self.round(&mut conn, stop).await?;
             self.store_cursors(&mut conn, Lane::store_due).await?;
-            pause = self.pause_after(most, pause);
-            if most < usize::from(self.relay.config.batch) {
+            pause = self.pause_after(&round, pause);
+            if !round.unfinished {
                 self.wait(pause, stop).await;
             }
         }
@@ -102,25 +110,24 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Reads and publishes once for every lane; answers the size of the largest batch.
-    async fn round(&mut self, conn: &mut PgConnection, stop: &CancellationToken) -> Result<usize, Interrupted> {
+    /// Reads and publishes once for every lane.
+    async fn round(&mut self, conn: &mut PgConnection, stop: &CancellationToken) -> Result<Round, Interrupted> {
         lane::merge(&mut self.lanes);
         let limit = self.relay.config.batch;
-        let mut most = 0;
+        let mut round = Round::default();
         for index in 0..self.lanes.len() {
             let Some(lane) = self.lanes.get(index) else { break };
-            let (upto, rows) = if let Some(page) = &lane.cursor.page {
+            let (upto, page) = if let Some(page) = &lane.cursor.page {
                 let between = (&lane.cursor.from, &page.upto);
                 let rows = self.reader.page(conn, between, page.after_seq, &lane.shards, limit).await?;
                 (page.upto.clone(), rows)
             } else {
                 let difference = self.reader.difference(conn, &lane.cursor.from, &lane.shards, limit).await?;
-                (difference.upto, difference.rows)
+                (difference.upto, difference.page)
             };
-            let count = rows.len();
-            let unfinished_after = rows.last().map(|row| row.seq).filter(|_| count >= usize::from(limit));
+            let (count, last) = (page.rows.len(), page.rows.last().map(|row| row.seq));
             if count > 0
-                && let Err(error) = self.publish(conn, rows, stop).await
+                && let Err(error) = self.publish(conn, page.rows, stop).await
             {
                 if matches!(error, Interrupted::Publish(_) | Interrupted::Stopped) {
                     // What was acknowledged before the failure stays acknowledged; without this a log that fails often
@@ -131,11 +138,12 @@ impl<'a> Session<'a> {
             }
             // Publishing may have renewed the leases, but never gives a group back, so the lane is still the same.
             if let Some(lane) = self.lanes.get_mut(index) {
-                lane.advance(upto, count, unfinished_after);
+                lane.advance(upto, count, last.filter(|_| page.cut));
             }
-            most = most.max(count);
+            round.rows += count;
+            round.unfinished |= page.cut;
         }
-        Ok(most)
+        Ok(round)
     }
 
     /// Produces `rows` and waits for every report, renewing the leases meanwhile.
@@ -230,12 +238,9 @@ impl<'a> Session<'a> {
     }
 
     /// Halves after a busy round, doubles after an idle one.
-    fn pause_after(&self, most: usize, pause: Duration) -> Duration {
+    fn pause_after(&self, round: &Round, pause: Duration) -> Duration {
         let config = &self.relay.config;
-        match most {
-            0 => (pause * 2).min(config.poll_max),
-            _ => (pause / 2).max(config.poll_min),
-        }
+        if round.rows == 0 { (pause * 2).min(config.poll_max) } else { (pause / 2).max(config.poll_min) }
     }
 
     /// Waits for a hint or the next poll, but no longer than a cursor or a lease may wait.

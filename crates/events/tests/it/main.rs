@@ -9,3 +9,4 @@ mod order;
 mod outbox;
 mod parking;
 mod relaying;
+mod replaying;

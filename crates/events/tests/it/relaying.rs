@@ -252,3 +252,40 @@ async fn a_log_that_forgets_is_told_everything_again() -> Result<()> {
     }
     Ok(())
 }
+
+/// Remembers how many payload bytes came at once.
+struct Weighing {
+    recorder: Arc<Recorder>,
+    heaviest: AtomicUsize,
+}
+
+#[async_trait]
+impl Publisher for Weighing {
+    async fn publish(&self, topic: &str, batch: &[Envelope]) -> Result<(), PublishError> {
+        self.heaviest.fetch_max(batch.iter().map(|event| event.data.len()).sum(), Ordering::Relaxed);
+        self.recorder.publish(topic, batch).await
+    }
+}
+
+#[tokio::test]
+async fn a_batch_of_large_events_ends_at_its_bytes_and_loses_none() -> Result<()> {
+    let (fixture, acme, id) = (fixture().await?, tenant("acme"), Uuid::now_v7());
+    let mut tx = begin(&fixture.serve, &acme).await?;
+    for version in 1..=40 {
+        let mut large = crate::fixture::event(&acme, id, version);
+        large.payload = vec![b'x'; 800 * 1024];
+        crate::fixture::OUTBOX.append(&mut tx, &[large]).await?;
+    }
+    tx.commit().await?;
+    let weighing = Arc::new(Weighing { recorder: Arc::default(), heaviest: AtomicUsize::new(0) });
+    let stop = CancellationToken::new();
+    let relaying = tokio::spawn(relay(&fixture, weighing.clone()).run(stop.clone()));
+    until("all were published", async || Ok(weighing.recorder.len() >= 40)).await?;
+    stop.cancel();
+    relaying.await?;
+    let verdict = judge(&sequence(&weighing.recorder.events()), &committed(&fixture).await?);
+    assert_eq!(verdict, crate::fixture::Verdict::default());
+    let heaviest = weighing.heaviest.load(Ordering::Relaxed);
+    assert!((800 * 1024 + 1..9 * 1024 * 1024).contains(&heaviest), "{heaviest} bytes at once");
+    Ok(())
+}
