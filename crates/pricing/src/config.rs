@@ -9,19 +9,19 @@ pub const DEFAULTS: &str = "[pricing]\npreview_lifetime_secs = 120\n";
 
 /// The `[pricing]` section. Other keys of the section (URLs of its databases) belong to whoever starts the service.
 #[derive(Debug, Clone, Deserialize)]
-pub struct PricingConfig {
+pub struct Config {
     /// How long a preview may be shown after it was computed, in seconds.
     pub preview_lifetime_secs: u32,
 }
 
-impl PricingConfig {
+impl Config {
     /// How long a preview may be shown.
     pub fn preview_lifetime(&self) -> Duration {
         Duration::from_secs(u64::from(self.preview_lifetime_secs))
     }
 }
 
-impl Default for PricingConfig {
+impl Default for Config {
     fn default() -> Self {
         Self { preview_lifetime_secs: 120 }
     }

@@ -14,7 +14,7 @@ use http::StatusCode;
 use service_runtime::{FieldProblem, Problem, Role};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{PricingState, error::PricingError, model::Violation};
+use crate::{State as PricingState, error::PricingError, model::Violation};
 
 /// Who keeps price books.
 const BOOK_KEEPERS: &[Role] = &[Role::CatalogAdmin];

@@ -14,7 +14,7 @@ use serde::Serialize;
 use service_runtime::{Limit, TenantTx};
 
 use crate::{
-    PricingState,
+    State,
     error::PricingError,
     model::{BookTerms, ENGINE_VERSION, MAX_INLINE_ITEMS, PriceRequest, Priced},
     rules::{
@@ -29,11 +29,7 @@ use crate::{
 };
 
 /// One price book, from the authority: whoever changes it needs its version.
-pub async fn price_book(
-    state: &PricingState,
-    tenant: &TenantId,
-    external_id: &str,
-) -> Result<PriceBookHead, PricingError> {
+pub async fn price_book(state: &State, tenant: &TenantId, external_id: &str) -> Result<PriceBookHead, PricingError> {
     let mut tx = TenantTx::read(&state.runtime.pool, tenant).await?;
     let head = select_price_book(&mut tx, tenant, external_id).await?.ok_or(PricingError::PriceBookNotFound);
     tx.commit().await?;
@@ -42,7 +38,7 @@ pub async fn price_book(
 
 /// Price books after one, by external id; one more than the limit, which shows that there are more.
 pub async fn price_books(
-    state: &PricingState,
+    state: &State,
     tenant: &TenantId,
     after: &str,
     limit: Limit,
@@ -64,7 +60,7 @@ pub struct EntriesPage {
 
 /// Entries after a position; `pinned` keeps all pages on one version while the book moves on.
 pub async fn price_book_entries(
-    state: &PricingState,
+    state: &State,
     tenant: &TenantId,
     external_id: &str,
     offering: Option<OfferingId>,
@@ -93,7 +89,7 @@ struct PreviewContext<'a> {
 /// Computes what a request would cost, or repeats what was computed for the same request a moment ago. `at_least` is the
 /// oldest version of the price book that will do: a caller who just wrote one sees it.
 pub async fn price_preview(
-    state: &PricingState,
+    state: &State,
     tenant: &TenantId,
     request: PriceRequest,
     at_least: Option<Version>,
@@ -124,7 +120,7 @@ pub async fn price_preview(
 }
 
 async fn active_version(
-    state: &PricingState,
+    state: &State,
     tenant: &TenantId,
     id: PriceBookId,
     at_least: Option<Version>,
@@ -143,7 +139,7 @@ async fn active_version(
 }
 
 async fn document(
-    state: &PricingState,
+    state: &State,
     tenant: &TenantId,
     id: PriceBookId,
     version: Version,
@@ -162,7 +158,7 @@ async fn document(
 }
 
 async fn compute_preview(
-    state: PricingState,
+    state: State,
     tenant: TenantId,
     request: Arc<PriceRequest>,
     version: Version,
@@ -215,7 +211,7 @@ fn uncached(preview: PricePreview) -> Served<PricePreview> {
 
 /// A sealed price for display. Which revision it belongs to is asked of the authority: the key of the copy names it.
 pub async fn price_result(
-    state: &PricingState,
+    state: &State,
     tenant: &TenantId,
     id: PriceResultId,
 ) -> Result<Served<FinalPriceDisplay>, PricingError> {
@@ -260,25 +256,30 @@ pub fn display(stored: StoredPrice) -> Result<FinalPriceDisplay, PricingError> {
 
 /// Replays a sealed price with its pinned price book version and says what the stored values are worth.
 pub async fn verify_price_result(
-    state: &PricingState,
+    state: &State,
     tenant: &TenantId,
     id: PriceResultId,
 ) -> Result<(Verdict, Option<StoredPrice>), PricingError> {
-    match stored_price(state, tenant, id, true).await {
+    let (verdict, stored) = match stored_price(state, tenant, id, true).await {
         Ok((stored, entries)) => {
             let judge = move || (evidence::verdict(&stored, &entries), stored);
             let (verdict, stored) = tokio::task::spawn_blocking(judge).await?;
-            Ok((verdict?, Some(stored)))
+            (verdict?, Some(stored))
         }
         // A value that cannot even be read back is not the one that was written.
-        Err(PricingError::UnreadableEvidence(difference)) => Ok((Verdict::Tampered(difference), None)),
-        Err(error) => Err(error),
+        Err(PricingError::UnreadableEvidence(difference)) => (Verdict::Tampered(difference), None),
+        Err(error) => return Err(error),
+    };
+    metrics::counter!("pricing_verdicts_total", "verdict" => verdict.name()).increment(1);
+    if let Verdict::Tampered(difference) = &verdict {
+        tracing::error!(price_result = %id, step = difference.step, field = %difference.field, "price evidence was changed");
     }
+    Ok((verdict, stored))
 }
 
 /// A stored price and, `with_entries`, the entries of its pinned version.
 async fn stored_price(
-    state: &PricingState,
+    state: &State,
     tenant: &TenantId,
     id: PriceResultId,
     with_entries: bool,

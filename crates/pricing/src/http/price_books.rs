@@ -19,7 +19,7 @@ use super::{
     price_book_body::{MAX_BODY_BYTES, PriceBookBody, PriceBookView, StoredPriceBookView},
 };
 use crate::{
-    PricingState,
+    State as PricingState,
     commands::{self, Precondition, StoredPriceBook},
     error::PricingError,
     events::Occasion,

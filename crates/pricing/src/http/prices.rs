@@ -15,7 +15,7 @@ use super::{
     request::PriceRequestBody,
 };
 use crate::{
-    PricingState,
+    State as PricingState,
     commands::{self, FinalPrice},
     error::PricingError,
     model::{PriceRequest, Violation},

@@ -137,6 +137,17 @@ pub enum Verdict {
     Tampered(Difference),
 }
 
+impl Verdict {
+    /// The verdict's name on the wire and in metrics.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Match => "match",
+            Self::EngineDiffers(_) => "engineDiffers",
+            Self::Tampered(_) => "tampered",
+        }
+    }
+}
+
 /// The first place where a stored price and its replay part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {

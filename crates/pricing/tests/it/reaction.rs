@@ -37,7 +37,7 @@ async fn pointer(world: &World, id: PriceBookId, in_database: u64) -> u64 {
 #[tokio::test]
 async fn a_consumed_event_moves_the_pointer_and_an_old_one_does_not() {
     let world = World::new().await;
-    let reactions = pricing::workers(&world.caches);
+    let reactions = pricing::reactions(&world.state);
     let reaction = &reactions[0];
     assert_eq!(
         (reaction.topics(), reaction.guard("PriceBookUpdated")),
@@ -57,7 +57,7 @@ async fn a_consumed_event_moves_the_pointer_and_an_old_one_does_not() {
 #[tokio::test]
 async fn an_unreadable_event_is_poison() {
     let world = World::new().await;
-    let reaction = pricing::workers(&world.caches).remove(0);
+    let reaction = pricing::reactions(&world.state).remove(0);
     let mut connection = world.owner.acquire().await.unwrap();
     let mut broken = updated(PriceBookId::generate(), 1);
     reaction.apply(&mut connection, &broken).await.unwrap();

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use cache_engine::{Engine, EngineConfig, MemoryStore, NoStore};
 use cache_ports::Caches;
 use kernel::{ManualClock, OfferingId, SharedClock, SystemClock, TenantId};
-use pricing::{PricingConfig, PricingState};
 use serde_json::{Value, json};
 use service_runtime::{
     Role,
@@ -17,6 +16,7 @@ use uuid::Uuid;
 /// A running service and everything around it.
 pub struct World {
     pub service: TestService,
+    pub state: pricing::State,
     pub caches: Caches,
     /// As the owner of the tables: sees every tenant and may break what the service may not.
     pub owner: PgPool,
@@ -49,9 +49,9 @@ impl World {
         let owner = PgPool::connect(&database.admin_url()).await.unwrap();
         let identity = TestIdentity::with_clock(clock);
         let runtime = identity.service_state(pricing::SERVICE, pool, caches.clone());
-        let state = PricingState { runtime, config: Arc::new(PricingConfig::default()) };
-        let service = TestService::start(pricing::router(state).0, &identity).await;
-        Self { service, caches, owner, tenant: "acme".parse().unwrap(), database }
+        let state = pricing::State::new(runtime, pricing::Config::default());
+        let service = TestService::start(pricing::router(state.clone()), &identity).await;
+        Self { service, state, caches, owner, tenant: "acme".parse().unwrap(), database }
     }
 
     pub fn client(&self, role: Role) -> TestClient {
