@@ -36,9 +36,9 @@ begin
             primary key (seq, enqueued_at)
         ) partition by range (enqueued_at);
 
-        -- xid before shard: the newest transactions are a handful of entries at the end of the index, whatever the
-        -- number of shards a relay owns; shard first would cost one descent a shard, a partition and a poll.
-        create index outbox_xid on %1$I.outbox (xid, shard);
+        -- The newest transactions are a handful of entries at its end. Not by shard: a relay that owns all of them would
+        -- descend once a shard, a partition and a poll, and one that owns half reads twice what it needs of very little.
+        create index outbox_xid on %1$I.outbox (xid);
 
         -- How far each shard group was published. Everything visible in `snapshot` is acknowledged by the log; while a
         -- large difference is being paged, so is everything visible in `page_snapshot` up to `page_seq`.

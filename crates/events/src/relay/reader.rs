@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, FromRow, PgConnection, Row};
 use uuid::Uuid;
 
 use super::snapshot::Snapshot;
-use crate::Envelope;
+use crate::{Envelope, outbox::SHARDS};
 
 /// Payload bytes after which a page ends, whatever its number of rows: a thousand of the largest payloads would be most
 /// of a gigabyte.
@@ -65,14 +65,14 @@ impl Reader {
         // One statement, so one snapshot: pg_current_snapshot() is the very one the rows are read with, in one round
         // trip and without a transaction. It stands in the first row only, because every row would carry its list of
         // running transactions. `seq + 0` keeps the planner from walking the primary key over the whole history: what
-        // is new lies at the end of the index on xid.
+        // is new lies at the end of the index on xid. The filter by shard must not become an index condition.
         let first_page = format!(
             "select case when coalesce(fresh.place, 1) = 1 then pg_current_snapshot()::text end as upto, fresh.* \
              from (select 1) as always left join lateral ( \
                select * from ( \
                  select {COLUMNS}, row_number() over by_seq as place, {BYTES_BEFORE} from ( \
                    select {COLUMNS} from \"{schema}\".outbox \
-                   where (xid >= $1::text::xid8 or xid = any($2::text[]::xid8[])) and shard = any($3) \
+                   where (xid >= $1::text::xid8 or xid = any($2::text[]::xid8[])) and ($3::smallint[] is null or shard = any($3)) \
                    order by seq + 0 limit $4) as new \
                  window by_seq as (order by seq)) as measured \
                where bytes_before < {MAX_PAGE_BYTES}) as fresh on true \
@@ -84,13 +84,27 @@ impl Reader {
             "select * from ( \
                select {COLUMNS}, {BYTES_BEFORE} from ( \
                  select {COLUMNS} from \"{schema}\".outbox \
-                 where seq > $3 and shard = any($4) and pg_visible_in_snapshot(xid, $2::text::pg_snapshot) \
+                 where seq > $3 and ($4::smallint[] is null or shard = any($4)) and pg_visible_in_snapshot(xid, $2::text::pg_snapshot) \
                    and not pg_visible_in_snapshot(xid, $1::text::pg_snapshot) \
                  order by seq limit $5) as next \
                window by_seq as (order by seq)) as measured \
              where bytes_before < {MAX_PAGE_BYTES} order by seq"
         );
         Self { source: format!("/quoin/{schema}"), first_page, next_page }
+    }
+
+    /// Prepares the relay's own connection. Index or nothing: without statistics, or with a plan for any parameters,
+    /// PostgreSQL expects a third of the table and reads all of it, twenty thousand times too much, in parallel and
+    /// compiled. Planning the dozen partitions anew for every poll would cost more than the poll.
+    pub async fn tune(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "select set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false), \
+               set_config('max_parallel_workers_per_gather', '0', false), \
+               set_config('plan_cache_mode', 'force_generic_plan', false)",
+        )
+        .execute(conn)
+        .await?;
+        Ok(())
     }
 
     /// The first `limit` rows committed since `from`, and the snapshot they were read in.
@@ -104,7 +118,7 @@ impl Reader {
         let rows = sqlx::query(AssertSqlSafe(self.first_page.as_str()))
             .bind(from.xmax())
             .bind(from.in_progress())
-            .bind(shards)
+            .bind(all_or(shards))
             .bind(i64::from(limit))
             .fetch_all(conn)
             .await?;
@@ -135,7 +149,7 @@ impl Reader {
             .bind(from.as_str())
             .bind(upto.as_str())
             .bind(after_seq)
-            .bind(shards)
+            .bind(all_or(shards))
             .bind(i64::from(limit))
             .fetch_all(conn)
             .await?;
@@ -166,6 +180,11 @@ impl Reader {
             },
         })
     }
+}
+
+/// `None` for a relay that owns every shard: nothing to filter.
+fn all_or(shards: &[i16]) -> Option<&[i16]> {
+    (shards.len() < usize::from(SHARDS)).then_some(shards)
 }
 
 /// The columns as they are stored.

@@ -92,6 +92,7 @@ impl<'a> Session<'a> {
         // that the cursor in memory still means something.
         let mut conn = self.relay.pool.acquire().await?;
         conn.close_on_drop();
+        Reader::tune(&mut conn).await?;
         let mut pause = self.relay.config.poll_min;
         while !stop.is_cancelled() {
             self.keep_house(&mut conn).await?;
