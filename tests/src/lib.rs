@@ -1,1 +1,12 @@
-//! system-tests
+//! The harness of the system tests: the product as processes of its own, on shared servers but with names nobody else
+//! uses, spoken to over HTTP like any client would.
+//!
+//! Owns starting and stopping, a small shop to trade in, and a collector for traces. Must never call into a service's
+//! crate: whatever a test knows, a client could know.
+
+pub mod collector;
+pub mod shop;
+pub mod system;
+
+pub use shop::Shop;
+pub use system::{System, Weather};

@@ -30,6 +30,11 @@ use crate::{
     },
 };
 
+/// Who imports, unless a token says otherwise.
+pub const SUBJECT: &str = "import";
+/// The role that takes: catalog, prices, customers and stock at once.
+pub const ROLES: [&str; 1] = ["tenantAdmin"];
+
 /// Items in one request: the API takes 1,000.
 const BATCH: usize = 1_000;
 

@@ -19,7 +19,7 @@ use std::{
 };
 
 use futures::{StreamExt, stream};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 pub use self::summary::ReplaySummary;
 use self::{directory::Directory, sale::Placed, wire::Cancelled};
@@ -37,6 +37,17 @@ pub struct Speakers {
     pub requester: Api,
     /// Approves discounts beyond the threshold.
     pub approver: Api,
+}
+
+impl Speakers {
+    /// Who asks, unless a token says otherwise.
+    pub const REQUESTER: &'static str = "replay";
+    /// The roles that takes.
+    pub const REQUESTER_ROLES: [&'static str; 3] = ["salesRep", "buyer", "orderAgent"];
+    /// Who approves, unless a token says otherwise.
+    pub const APPROVER: &'static str = "replay-approver";
+    /// The role that takes.
+    pub const APPROVER_ROLES: [&'static str; 1] = ["approver"];
 }
 
 /// How to replay.
@@ -85,22 +96,39 @@ pub async fn online_retail(
     options: ReplayOptions,
     progress: &Progress,
 ) -> anyhow::Result<ReplaySummary> {
+    watched(speakers, source, options, progress, None).await
+}
+
+/// The same, while somebody watches how many steps are done: the proof on real input breaks things on the way.
+pub async fn watched(
+    speakers: &Speakers,
+    source: &Source,
+    options: ReplayOptions,
+    progress: &Progress,
+    done: Option<&watch::Sender<usize>>,
+) -> anyhow::Result<ReplaySummary> {
     let plan = Plan::of(&source.sheet, &source.masters, options.window);
     let directory = Directory::read(&speakers.requester, &source.masters).await?;
     let desk = Desk { speakers, directory, orders: Orders::default() };
     let began = Instant::now();
-    let results = run(&desk, &plan, options.concurrency, progress).await;
+    let results = run(&desk, &plan, options.concurrency, progress, done).await;
     let replayed_in = began.elapsed();
     let held = settle::read_back(&desk, &results, options, progress).await?;
     Ok(ReplaySummary::of(&plan, &results.not_replayed, held, results.failures, replayed_in))
 }
 
-async fn run(desk: &Desk<'_>, plan: &Plan, concurrency: usize, progress: &Progress) -> Results {
+async fn run(
+    desk: &Desk<'_>,
+    plan: &Plan,
+    concurrency: usize,
+    progress: &Progress,
+    done: Option<&watch::Sender<usize>>,
+) -> Results {
     let bar = progress.bar("invoices", plan.steps.len());
     let mut tails: HashMap<&str, oneshot::Receiver<()>> = HashMap::new();
     let mut jobs = Vec::with_capacity(plan.steps.len());
     for step in &plan.steps {
-        let (done, next) = oneshot::channel();
+        let (over, next) = oneshot::channel();
         let before = tails.insert(step.chain(), next);
         jobs.push(async move {
             if let Some(before) = before {
@@ -108,7 +136,7 @@ async fn run(desk: &Desk<'_>, plan: &Plan, concurrency: usize, progress: &Progre
                 before.await.ok();
             }
             let outcome = desk.step(step).await;
-            done.send(()).ok();
+            over.send(()).ok();
             (step, outcome)
         });
     }
@@ -117,6 +145,9 @@ async fn run(desk: &Desk<'_>, plan: &Plan, concurrency: usize, progress: &Progre
     let mut results = Results::default();
     while let Some((step, outcome)) = outcomes.next().await {
         bar.inc(1);
+        if let Some(done) = done {
+            done.send_modify(|count| *count += 1);
+        }
         results.take(step, outcome);
         if !results.failures.is_empty() {
             bar.set_message(format!("{} failed", results.failures.len()));

@@ -1,0 +1,142 @@
+//! What all services of a process share.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use anyhow::Context;
+use cache_engine::{ByteStore, Engine, EngineConfig, MemoryStore, NoStore};
+use cache_ports::Caches;
+use cache_redis::{RedisConfig, RedisStore};
+use events::{InProcessBus, Publisher, Source};
+use events_kafka::{KafkaPublisher, KafkaSource};
+use kernel::{SharedClock, SystemClock};
+use secrecy::ExposeSecret;
+use service_runtime::{CursorSigner, Health, Limits, OutboxHint, ServiceParts, ServiceState, auth::Identity, pool};
+use sqlx::PgPool;
+
+use crate::{
+    config::{Cache, CacheBackend, Config, Duty},
+    services::Service,
+};
+
+/// The log of facts behind the events' ports.
+#[derive(Clone)]
+pub enum Log {
+    /// Kafka.
+    Kafka {
+        /// `host:port,…`.
+        brokers: String,
+        /// Before every topic.
+        prefix: String,
+    },
+    /// This process's memory.
+    InProcess(InProcessBus),
+}
+
+impl Log {
+    /// What the configuration says.
+    pub fn of(config: &Config) -> Self {
+        let kafka = &config.kafka;
+        if kafka.brokers.is_empty() {
+            return Self::InProcess(InProcessBus::new());
+        }
+        Self::Kafka { brokers: kafka.brokers.clone(), prefix: kafka.topic_prefix.clone() }
+    }
+
+    /// A writer.
+    pub fn publisher(&self) -> anyhow::Result<Arc<dyn Publisher>> {
+        Ok(match self {
+            Self::Kafka { brokers, prefix } => Arc::new(KafkaPublisher::new(brokers, prefix)?),
+            Self::InProcess(bus) => Arc::new(bus.clone()),
+        })
+    }
+
+    /// A reader for one consumer.
+    pub fn source(&self, consumer: &str) -> anyhow::Result<Box<dyn Source>> {
+        Ok(match self {
+            Self::Kafka { brokers, prefix } => Box::new(KafkaSource::new(brokers, prefix, consumer)?),
+            Self::InProcess(bus) => bus.source(),
+        })
+    }
+}
+
+/// What all services of a process share.
+pub struct Parts {
+    /// What the process was told.
+    pub config: Config,
+    /// Whom it believes, and how it speaks for itself.
+    pub identity: Identity,
+    /// The cache ports.
+    pub caches: Caches,
+    /// The log of facts.
+    pub log: Log,
+    /// What it says about itself.
+    pub health: Health,
+    clock: SharedClock,
+    cursors: CursorSigner,
+    hints: BTreeMap<Service, OutboxHint>,
+}
+
+impl Parts {
+    /// Puts them together; nothing is connected yet, so a process starts while servers are away.
+    pub async fn new(config: Config, log: Log) -> anyhow::Result<Self> {
+        let clock: SharedClock = Arc::new(SystemClock);
+        let identity =
+            Identity::from_config(&config.runtime.auth, clock.clone()).await.context("no usable identity")?;
+        let cursors = CursorSigner::from_config(&config.runtime.cursors);
+        let engine =
+            Engine::new(store(&config.cache)?, EngineConfig { in_memory: config.cache.l1, clock: clock.clone() });
+        Ok(Self {
+            identity,
+            caches: engine.caches(),
+            log,
+            health: Health::new(),
+            clock,
+            cursors: cursors.map_err(|_| anyhow::anyhow!("the system gives no randomness"))?,
+            hints: Service::ALL.into_iter().map(|service| (service, OutboxHint::default())).collect(),
+            config,
+        })
+    }
+
+    /// Connections of a service for a duty.
+    pub fn pool(&self, service: Service, duty: Duty) -> anyhow::Result<PgPool> {
+        let url = self.config.database_url(service, duty)?;
+        let role = service.role(duty);
+        let pool = pool(&url, &format!("quoin {role}"), &self.config.runtime.database);
+        let pool = pool.with_context(|| format!("the database URL of {role} is not usable"))?;
+        self.health.needs_database(role, pool.clone());
+        Ok(pool)
+    }
+
+    /// What every handler and worker of a service needs, over `pool`.
+    pub fn state(&self, service: Service, pool: PgPool) -> ServiceState {
+        ServiceState::new(ServiceParts {
+            service: service.name(),
+            pool,
+            caches: self.caches.clone(),
+            clock: self.clock.clone(),
+            hints: self.hint(service),
+            cursors: self.cursors.clone(),
+            verifier: Arc::clone(&self.identity.verifier),
+            keys: Some(Arc::clone(&self.identity.refresher)),
+            tokens: self.identity.tokens_of(service.name()),
+            limits: Limits::new(&self.config.runtime.limits),
+        })
+    }
+
+    /// Wakes the service's relay when it runs in this process.
+    pub fn hint(&self, service: Service) -> OutboxHint {
+        self.hints.get(&service).cloned().unwrap_or_default()
+    }
+}
+
+fn store(cache: &Cache) -> anyhow::Result<Arc<dyn ByteStore>> {
+    Ok(match cache.backend {
+        CacheBackend::Redis => {
+            let url = cache.redis_url.expose_secret().to_owned();
+            let config = RedisConfig { url, key_prefix: cache.key_prefix.clone(), ..RedisConfig::default() };
+            Arc::new(RedisStore::connect(&config).context("QUOIN__CACHE__REDIS_URL is not usable")?)
+        }
+        CacheBackend::Memory => Arc::new(MemoryStore::new()),
+        CacheBackend::None => Arc::new(NoStore),
+    })
+}

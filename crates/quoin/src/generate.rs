@@ -1,0 +1,58 @@
+//! `quoin generate`: files that say what the code says, written by the code.
+//!
+//! Owns the list of generated files. Each is a pure function of the code, so that `tests/tidy` can compare without
+//! writing, and a review sees every change of an API or a keyspace.
+
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::services::Service;
+
+/// A file as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GeneratedFile {
+    /// Its path from the root of the repository.
+    pub path: String,
+    /// Its content.
+    pub content: String,
+}
+
+/// All generated files.
+pub fn all() -> anyhow::Result<Vec<GeneratedFile>> {
+    let mut files = vec![
+        file("docs/keyspaces.md", cache_ports::registry::keyspaces_markdown()),
+        file("deploy/redis/users.acl", cache_ports::registry::users_acl("")),
+    ];
+    for service in Service::ALL {
+        let mut json =
+            serde_json::to_string_pretty(&service.openapi()).with_context(|| format!("the API of {service}"))?;
+        json.push('\n');
+        files.push(file(&format!("docs/api/{service}.json"), json));
+    }
+    Ok(files)
+}
+
+fn file(path: &str, content: String) -> GeneratedFile {
+    GeneratedFile { path: path.to_owned(), content }
+}
+
+/// The files that differ from what lies under `root`.
+pub fn stale(root: &Path) -> anyhow::Result<Vec<GeneratedFile>> {
+    let same =
+        |file: &GeneratedFile| std::fs::read_to_string(root.join(&file.path)).is_ok_and(|text| text == file.content);
+    Ok(all()?.into_iter().filter(|file| !same(file)).collect())
+}
+
+/// Writes the files that differ and returns their paths.
+pub fn write(root: &Path) -> anyhow::Result<Vec<String>> {
+    let stale = stale(root)?;
+    for file in &stale {
+        let path = root.join(&file.path);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        }
+        std::fs::write(&path, &file.content).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(stale.into_iter().map(|file| file.path).collect())
+}

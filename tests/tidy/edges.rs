@@ -1,0 +1,117 @@
+//! Which crate may depend on which (docs/architecture.md, "Edges").
+
+use std::{collections::BTreeMap, process::Command};
+
+use serde::Deserialize;
+
+use crate::tree::{report, root};
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    dependencies: Vec<Dependency>,
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    name: String,
+    kind: Option<String>,
+}
+
+/// What a service may name.
+const SERVICE: &[&str] = &["kernel", "cache-ports", "events", "service-runtime"];
+
+/// Crates that may name any other: they only put things together, or measure them.
+const ROOTS: [&str; 3] = ["quoin", "system-tests", "bench"];
+
+/// Crate → the workspace crates it may name in its code.
+const EDGES: [(&str, &[&str]); 13] = [
+    ("kernel", &[]),
+    ("cache-ports", &["kernel"]),
+    ("cache-engine", &["cache-ports", "kernel"]),
+    ("cache-redis", &["cache-engine", "cache-ports", "kernel"]),
+    ("events", &["kernel"]),
+    ("events-kafka", &["events", "kernel"]),
+    ("service-runtime", &["cache-ports", "kernel"]),
+    ("dev-stack", &[]),
+    ("catalog", SERVICE),
+    ("pricing", SERVICE),
+    ("quote", SERVICE),
+    ("order", SERVICE),
+    ("inventory", SERVICE),
+];
+
+/// A client library and the one crate that may name it; `bench` measures the bare libraries as floors.
+const WRAPPED: [(&str, &str); 2] = [("fred", "cache-redis"), ("rdkafka", "events-kafka")];
+
+/// Crates a test may name although the code may not: real servers, and the real implementations of the ports.
+const FOR_TESTS: [&str; 6] = ["dev-stack", "cache-engine", "cache-ports", "kernel", "events", "service-runtime"];
+
+fn packages() -> Vec<Package> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let output = Command::new(cargo)
+        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice::<Metadata>(&output.stdout).expect("cargo metadata is JSON").packages
+}
+
+#[test]
+fn crates_depend_only_along_the_edges() {
+    let packages = packages();
+    let ours: Vec<&str> = packages.iter().map(|package| package.name.as_str()).collect();
+    let edges: BTreeMap<&str, &[&str]> = EDGES.into_iter().collect();
+    let mut broken = Vec::new();
+    for package in packages.iter().filter(|package| !ROOTS.contains(&package.name.as_str())) {
+        let Some(allowed) = edges.get(package.name.as_str()) else {
+            broken.push(format!("{} is not in the table: decide its edges first", package.name));
+            continue;
+        };
+        let named = package.dependencies.iter().filter(|dependency| ours.contains(&dependency.name.as_str()));
+        broken.extend(
+            named
+                .filter(|dependency| !may_name(&package.name, allowed, dependency))
+                .map(|dependency| format!("{} → {}", package.name, dependency.name)),
+        );
+    }
+    report("a crate names another it must not know (tests/tidy/edges.rs)", &broken);
+}
+
+fn may_name(package: &str, allowed: &[&str], dependency: &Dependency) -> bool {
+    let name = dependency.name.as_str();
+    // A crate names itself in its tests to switch its own features on.
+    let for_test = dependency.kind.as_deref() == Some("dev") && (FOR_TESTS.contains(&name) || name == package);
+    allowed.contains(&name) || for_test
+}
+
+#[test]
+fn each_client_library_is_named_by_one_crate() {
+    let mut broken = Vec::new();
+    for package in packages() {
+        for dependency in &package.dependencies {
+            let owner = WRAPPED.iter().find(|(library, _)| *library == dependency.name).map(|(_, owner)| *owner);
+            if owner.is_some_and(|owner| owner != package.name && package.name != "bench") {
+                broken.push(format!("{} → {}", package.name, dependency.name));
+            }
+        }
+    }
+    report("fred belongs to cache-redis, rdkafka to events-kafka", &broken);
+}
+
+#[test]
+fn the_table_knows_a_crate_that_was_not_declared() {
+    // The rule itself: an unlisted edge is refused, a listed one and a test's own servers are not.
+    let edge = |name: &str, kind: Option<&str>| Dependency { name: name.to_owned(), kind: kind.map(str::to_owned) };
+    assert!(!may_name("quote", SERVICE, &edge("order", None)));
+    assert!(!may_name("quote", SERVICE, &edge("order", Some("dev"))));
+    assert!(!may_name("quote", SERVICE, &edge("dev-stack", None)));
+    assert!(may_name("quote", SERVICE, &edge("kernel", None)));
+    assert!(may_name("quote", SERVICE, &edge("dev-stack", Some("dev"))));
+}
