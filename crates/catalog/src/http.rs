@@ -22,10 +22,10 @@ use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use validator::{Validate, ValidationErrors};
 
-use crate::{CatalogState, events::Occasion, rules::merge_patch::merge_patch};
+use crate::{State, events::Occasion, rules::merge_patch::merge_patch};
 
 /// Every route, below `/catalog/v1`.
-pub fn routes() -> OpenApiRouter<CatalogState> {
+pub fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new()
         .routes(routes!(specifications::create_specification, specifications::list_specifications))
         .routes(routes!(specifications::read_specification, specifications::patch_specification))
@@ -72,7 +72,7 @@ struct DraftListParams {
 }
 
 /// The occasion of a command: who, for whom, when.
-fn occasion<'a>(state: &CatalogState, caller: &'a Caller) -> Occasion<'a> {
+fn occasion<'a>(state: &State, caller: &'a Caller) -> Occasion<'a> {
     Occasion {
         tenant: &caller.tenant,
         actor: &caller.subject,
@@ -100,7 +100,7 @@ fn not_modified_or<T: Serialize>(held: &IfNoneMatch, found: Versioned<T>) -> Res
 
 /// Opens a cursor of the list `list`.
 fn opened<P: DeserializeOwned>(
-    state: &CatalogState,
+    state: &State,
     caller: &Caller,
     list: &str,
     cursor: Option<&str>,
@@ -110,7 +110,7 @@ fn opened<P: DeserializeOwned>(
 
 /// A page of `limit + 1` rows of the list `list`; `position` is the sort key of a row.
 fn page<T, P: Serialize>(
-    state: &CatalogState,
+    state: &State,
     caller: &Caller,
     list: &str,
     mut rows: Vec<T>,

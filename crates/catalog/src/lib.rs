@@ -29,11 +29,12 @@ use std::sync::Arc;
 
 use ::events::Reaction;
 use axum::{Router, extract::FromRef};
-use cache_ports::Caches;
+use futures::future::BoxFuture;
 use service_runtime::{ServiceState, service_router};
+use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
 
-pub use config::CatalogConfig;
+pub use config::{Config, DEFAULTS};
 pub use events::TOPIC;
 
 /// The service's name, which is also its schema and the first part of its paths.
@@ -41,20 +42,38 @@ pub const SERVICE: &str = "catalog";
 
 /// What every handler shares.
 #[derive(Clone, FromRef)]
-pub struct CatalogState {
+pub struct State {
     /// Pools, caches, clock and the other things every service has.
     pub runtime: ServiceState,
     /// This service's settings.
-    pub config: Arc<CatalogConfig>,
+    pub config: Arc<Config>,
 }
 
-/// The HTTP side, and its OpenAPI document.
-pub fn router(state: CatalogState) -> (Router, OpenApi) {
-    let (router, document) = service_router(SERVICE, "Catalog", http::routes());
-    (router.with_state(state), document)
+impl State {
+    /// Puts the parts together.
+    pub fn new(runtime: ServiceState, config: Config) -> Self {
+        Self { runtime, config: Arc::new(config) }
+    }
+}
+
+/// The HTTP side.
+pub fn router(state: State) -> Router {
+    let (router, _) = service_router(SERVICE, "Catalog", http::routes());
+    router.with_state(state)
+}
+
+/// The OpenAPI document of [`router`].
+pub fn openapi() -> OpenApi {
+    let (_, document) = service_router(SERVICE, "Catalog", http::routes());
+    document
 }
 
 /// The reactions this service works on; each is run by a consumer over the schema `catalog`.
-pub fn workers(caches: &Caches) -> Vec<Arc<dyn Reaction>> {
-    vec![Arc::new(events::ActivePublicationReaction(Arc::clone(&caches.catalog)))]
+pub fn reactions(state: &State) -> Vec<Arc<dyn Reaction>> {
+    vec![Arc::new(events::ActivePublicationReaction(state.runtime.caches.catalog.clone()))]
+}
+
+/// The loops this service runs beside its reactions: none. Nothing in the catalog happens because time passes.
+pub fn workers(_state: State, _stop: CancellationToken) -> Vec<(&'static str, BoxFuture<'static, ()>)> {
+    Vec::new()
 }

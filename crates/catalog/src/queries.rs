@@ -15,7 +15,7 @@ use service_runtime::{Limit, TenantTx};
 use sqlx::PgPool;
 
 use crate::{
-    CatalogState,
+    State,
     error::CatalogError,
     model::{Offering, Price, Publication, Specification},
     rules::{
@@ -30,7 +30,7 @@ const LOCALE: &str = "en";
 
 /// One specification of the working copy.
 pub async fn specification(
-    state: &CatalogState,
+    state: &State,
     tenant: &TenantId,
     id: SpecificationId,
 ) -> Result<Specification, CatalogError> {
@@ -41,7 +41,7 @@ pub async fn specification(
 }
 
 /// One offering of the working copy.
-pub async fn offering(state: &CatalogState, tenant: &TenantId, id: OfferingId) -> Result<Offering, CatalogError> {
+pub async fn offering(state: &State, tenant: &TenantId, id: OfferingId) -> Result<Offering, CatalogError> {
     let mut tx = TenantTx::read(&state.runtime.pool, tenant).await?;
     let found = store::offerings::offering_by_id(&mut tx, tenant, id).await?;
     tx.commit().await?;
@@ -49,7 +49,7 @@ pub async fn offering(state: &CatalogState, tenant: &TenantId, id: OfferingId) -
 }
 
 /// One price of the working copy.
-pub async fn price(state: &CatalogState, tenant: &TenantId, id: PriceId) -> Result<Price, CatalogError> {
+pub async fn price(state: &State, tenant: &TenantId, id: PriceId) -> Result<Price, CatalogError> {
     let mut tx = TenantTx::read(&state.runtime.pool, tenant).await?;
     let found = store::prices::price_by_id(&mut tx, tenant, id).await?;
     tx.commit().await?;
@@ -58,7 +58,7 @@ pub async fn price(state: &CatalogState, tenant: &TenantId, id: PriceId) -> Resu
 
 /// Specifications after an id, one more than a page holds.
 pub async fn specifications(
-    state: &CatalogState,
+    state: &State,
     tenant: &TenantId,
     after: Option<SpecificationId>,
     external_id: Option<&str>,
@@ -73,7 +73,7 @@ pub async fn specifications(
 
 /// Offerings after an id, one more than a page holds.
 pub async fn offerings(
-    state: &CatalogState,
+    state: &State,
     tenant: &TenantId,
     after: Option<OfferingId>,
     external_id: Option<&str>,
@@ -87,7 +87,7 @@ pub async fn offerings(
 
 /// Prices after an id, one more than a page holds.
 pub async fn prices(
-    state: &CatalogState,
+    state: &State,
     tenant: &TenantId,
     after: Option<PriceId>,
     offering: Option<OfferingId>,
@@ -101,7 +101,7 @@ pub async fn prices(
 
 /// Publications before a number, newest first, one more than a page holds; and which one is in force.
 pub async fn publications(
-    state: &CatalogState,
+    state: &State,
     tenant: &TenantId,
     before: Option<u64>,
     limit: Limit,
@@ -116,7 +116,7 @@ pub async fn publications(
 
 /// The publication buyers see now, from the cached pointer.
 pub async fn active_publication(
-    state: &CatalogState,
+    state: &State,
     tenant: &TenantId,
     min_version: Option<Version>,
 ) -> ReadResult<ActivePublication> {
@@ -133,7 +133,7 @@ async fn load_active(pool: PgPool, tenant: TenantId) -> Result<Loaded<ActivePubl
 
 /// One offering as a publication froze it.
 pub async fn frozen_offering(
-    state: &CatalogState,
+    state: &State,
     tenant: &TenantId,
     publication: PublicationId,
     offering: OfferingId,
@@ -169,7 +169,7 @@ pub struct SearchRequest {
 
 /// A page of a publication's offerings, through the cache. `seal` turns the last item into a cursor.
 pub async fn search_offerings(
-    state: &CatalogState,
+    state: &State,
     tenant: &TenantId,
     publication: PublicationId,
     request: SearchRequest,
@@ -181,7 +181,7 @@ pub async fn search_offerings(
 }
 
 async fn load_page(
-    state: CatalogState,
+    state: State,
     tenant: TenantId,
     publication: PublicationId,
     request: SearchRequest,
@@ -209,7 +209,7 @@ async fn load_page(
 
 /// Judges a configuration by the frozen offerings it names. Fails with what is wrong, or if the publication is unknown.
 pub async fn validate_configuration(
-    state: &CatalogState,
+    state: &State,
     tenant: &TenantId,
     publication: PublicationId,
     configuration: &Configuration,
@@ -235,7 +235,7 @@ pub async fn validate_configuration(
 
 /// One publication, and whether it is in force.
 pub async fn publication(
-    state: &CatalogState,
+    state: &State,
     tenant: &TenantId,
     id: PublicationId,
 ) -> Result<(Publication, bool), CatalogError> {

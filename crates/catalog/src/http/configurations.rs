@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State as Shared};
 use kernel::{ContentHash, OfferingId, PublicationId, Quantity};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,7 +10,7 @@ use service_runtime::{ApiResult, Caller, FieldProblem, PathId, ProblemDocument, 
 use utoipa::ToSchema;
 
 use super::ByRules;
-use crate::{CatalogState, error::CatalogError, queries, rules::configure::Configuration};
+use crate::{State, error::CatalogError, queries, rules::configure::Configuration};
 
 /// What a buyer chose, for one offering and the components inside it.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -68,7 +68,7 @@ pub(super) struct ConfigurationVerdict {
     )
 )]
 pub(super) async fn validate_configuration(
-    State(state): State<CatalogState>,
+    Shared(state): Shared<State>,
     caller: Caller,
     PathId(publication): PathId<PublicationId>,
     Valid(ByRules(request)): Valid<ByRules<ConfigurationRequest>>,

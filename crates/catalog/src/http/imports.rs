@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::State,
+    extract::State as Shared,
     response::{IntoResponse, Response},
 };
 use kernel::OfferingId;
@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::{ByRules, EDITORS, occasion};
 use crate::{
-    CatalogState,
+    State,
     commands::import::{self, Mode},
     error::CatalogError,
     rules::import::{ImportItem, Outcome, Plan},
@@ -98,7 +98,7 @@ impl ImportReport {
     )
 )]
 pub(super) async fn import_offerings(
-    State(state): State<CatalogState>,
+    Shared(state): Shared<State>,
     caller: Caller,
     OptionalIdempotencyKey(key): OptionalIdempotencyKey,
     Valid(ByRules(request)): Valid<ByRules<ImportRequest>, BODY_LIMIT>,
@@ -116,7 +116,7 @@ pub(super) async fn import_offerings(
 }
 
 /// Nothing is kept of a dry run, so it has no use for an idempotency key.
-async fn dry_run(state: &CatalogState, caller: &Caller, items: &[ImportItem]) -> ApiResult<ImportReport> {
+async fn dry_run(state: &State, caller: &Caller, items: &[ImportItem]) -> ApiResult<ImportReport> {
     let mut tx = TenantTx::begin(&state.runtime.pool, &caller.tenant).await?;
     let planned = import::import(&mut tx, &occasion(state, caller), items, Mode::DryRun).await;
     tx.rollback().await?;

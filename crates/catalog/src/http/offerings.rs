@@ -1,6 +1,6 @@
 //! `/offerings`: what is sold; the working copy, not what buyers see.
 
-use axum::{Json, extract::State, response::Response};
+use axum::{Json, extract::State as Shared, response::Response};
 use kernel::OfferingId;
 use serde_json::Value;
 use service_runtime::{
@@ -10,7 +10,7 @@ use service_runtime::{
 
 use super::{ByRules, DraftListParams, EDITORS, not_modified_or, occasion, opened, page, patched};
 use crate::{
-    CatalogState,
+    State,
     commands::offerings as commands,
     model::{Offering, OfferingDraft},
     queries,
@@ -27,7 +27,7 @@ use crate::{
     )
 )]
 pub(super) async fn create_offering(
-    State(state): State<CatalogState>,
+    Shared(state): Shared<State>,
     caller: Caller,
     OptionalIdempotencyKey(key): OptionalIdempotencyKey,
     Valid(ByRules(draft)): Valid<ByRules<OfferingDraft>>,
@@ -48,7 +48,7 @@ pub(super) async fn create_offering(
     responses((status = 200, description = "A page", body = Page<Offering>))
 )]
 pub(super) async fn list_offerings(
-    State(state): State<CatalogState>,
+    Shared(state): Shared<State>,
     caller: Caller,
     Params(params): Params<DraftListParams>,
 ) -> ApiResult<Json<Page<Offering>>> {
@@ -68,7 +68,7 @@ pub(super) async fn list_offerings(
     )
 )]
 pub(super) async fn read_offering(
-    State(state): State<CatalogState>,
+    Shared(state): Shared<State>,
     caller: Caller,
     PathId(id): PathId<OfferingId>,
     held: IfNoneMatch,
@@ -93,7 +93,7 @@ pub(super) async fn read_offering(
     )
 )]
 pub(super) async fn patch_offering(
-    State(state): State<CatalogState>,
+    Shared(state): Shared<State>,
     caller: Caller,
     PathId(id): PathId<OfferingId>,
     IfMatch(expected): IfMatch,

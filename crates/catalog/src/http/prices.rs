@@ -1,6 +1,6 @@
 //! `/prices`: what the catalog says an offering costs; quotes are priced by price books.
 
-use axum::{Json, extract::State, response::Response};
+use axum::{Json, extract::State as Shared, response::Response};
 use kernel::{OfferingId, PriceId};
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,7 +12,7 @@ use utoipa::IntoParams;
 
 use super::{ByRules, EDITORS, not_modified_or, occasion, opened, page, patched};
 use crate::{
-    CatalogState,
+    State,
     commands::prices as commands,
     model::{Price, PriceDraft},
     queries,
@@ -42,7 +42,7 @@ pub(super) struct PriceListParams {
     )
 )]
 pub(super) async fn create_price(
-    State(state): State<CatalogState>,
+    Shared(state): Shared<State>,
     caller: Caller,
     OptionalIdempotencyKey(key): OptionalIdempotencyKey,
     Valid(ByRules(draft)): Valid<ByRules<PriceDraft>>,
@@ -63,7 +63,7 @@ pub(super) async fn create_price(
     responses((status = 200, description = "A page", body = Page<Price>))
 )]
 pub(super) async fn list_prices(
-    State(state): State<CatalogState>,
+    Shared(state): Shared<State>,
     caller: Caller,
     Params(params): Params<PriceListParams>,
 ) -> ApiResult<Json<Page<Price>>> {
@@ -83,7 +83,7 @@ pub(super) async fn list_prices(
     )
 )]
 pub(super) async fn read_price(
-    State(state): State<CatalogState>,
+    Shared(state): Shared<State>,
     caller: Caller,
     PathId(id): PathId<PriceId>,
     held: IfNoneMatch,
@@ -108,7 +108,7 @@ pub(super) async fn read_price(
     )
 )]
 pub(super) async fn patch_price(
-    State(state): State<CatalogState>,
+    Shared(state): Shared<State>,
     caller: Caller,
     PathId(id): PathId<PriceId>,
     IfMatch(expected): IfMatch,

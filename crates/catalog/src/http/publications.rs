@@ -1,6 +1,6 @@
 //! `/publications`: frozen catalogs, which of them is in force, and what is in them.
 
-use axum::{Json, extract::State, response::Response};
+use axum::{Json, extract::State as Shared, response::Response};
 use cache_ports::catalog::{ActivePublication, OfferingDocument, SearchPage};
 use kernel::{OfferingId, PublicationId, Version};
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{ByRules, EDITORS, occasion, opened, page};
 use crate::{
-    CatalogState,
+    State,
     commands::publish::{self as commands, Published, Then},
     error::CatalogError,
     model::Publication,
@@ -72,7 +72,7 @@ impl From<Published> for PublishedView {
     )
 )]
 pub(super) async fn publish(
-    State(state): State<CatalogState>,
+    Shared(state): Shared<State>,
     caller: Caller,
     OptionalIdempotencyKey(key): OptionalIdempotencyKey,
     Valid(ByRules(request)): Valid<ByRules<PublishRequest>>,
@@ -105,7 +105,7 @@ pub(super) async fn publish(
     )
 )]
 pub(super) async fn activate_publication(
-    State(state): State<CatalogState>,
+    Shared(state): Shared<State>,
     caller: Caller,
     PathId(id): PathId<PublicationId>,
     OptionalIfMatch(expected): OptionalIfMatch,
@@ -127,7 +127,7 @@ pub(super) async fn activate_publication(
 }
 
 /// The fast path after a commit, best effort: the event does the same for certain.
-fn move_pointer_soon(state: &CatalogState, caller: &Caller, version: Option<Version>) {
+fn move_pointer_soon(state: &State, caller: &Caller, version: Option<Version>) {
     let Some(version) = version else { return };
     let (cache, tenant) = (state.runtime.caches.catalog.clone(), caller.tenant.clone());
     tokio::spawn(async move { cache.publication_activated(&tenant, version).await });
@@ -151,7 +151,7 @@ pub(super) struct PublicationListParams {
     responses((status = 200, description = "A page", body = Page<PublicationView>))
 )]
 pub(super) async fn list_publications(
-    State(state): State<CatalogState>,
+    Shared(state): Shared<State>,
     caller: Caller,
     Params(params): Params<PublicationListParams>,
 ) -> ApiResult<Json<Page<PublicationView>>> {
@@ -174,7 +174,7 @@ pub(super) async fn list_publications(
     )
 )]
 pub(super) async fn read_publication(
-    State(state): State<CatalogState>,
+    Shared(state): Shared<State>,
     caller: Caller,
     PathId(id): PathId<PublicationId>,
 ) -> ApiResult<Json<PublicationView>> {
@@ -192,7 +192,7 @@ pub(super) async fn read_publication(
     )
 )]
 pub(super) async fn read_active_publication(
-    State(state): State<CatalogState>,
+    Shared(state): Shared<State>,
     caller: Caller,
     MinVersion(min_version): MinVersion,
     held: IfNoneMatch,
@@ -212,7 +212,7 @@ pub(super) async fn read_active_publication(
     )
 )]
 pub(super) async fn read_frozen_offering(
-    State(state): State<CatalogState>,
+    Shared(state): Shared<State>,
     caller: Caller,
     PathIds2(publication, offering): PathIds2<PublicationId, OfferingId>,
     held: IfNoneMatch,
@@ -251,7 +251,7 @@ const MAX_SEARCH_CHARS: usize = 200;
     )
 )]
 pub(super) async fn search_publication(
-    State(state): State<CatalogState>,
+    Shared(state): Shared<State>,
     caller: Caller,
     PathId(publication): PathId<PublicationId>,
     Params(params): Params<SearchParams>,

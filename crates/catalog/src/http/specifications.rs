@@ -1,6 +1,6 @@
 //! `/specifications`: what products are made of.
 
-use axum::{Json, extract::State, response::Response};
+use axum::{Json, extract::State as Shared, response::Response};
 use kernel::SpecificationId;
 use serde_json::Value;
 use service_runtime::{
@@ -10,7 +10,7 @@ use service_runtime::{
 
 use super::{ByRules, DraftListParams, EDITORS, not_modified_or, occasion, opened, page, patched};
 use crate::{
-    CatalogState,
+    State,
     commands::specifications as commands,
     model::{Specification, SpecificationDraft},
     queries,
@@ -27,7 +27,7 @@ use crate::{
     )
 )]
 pub(super) async fn create_specification(
-    State(state): State<CatalogState>,
+    Shared(state): Shared<State>,
     caller: Caller,
     OptionalIdempotencyKey(key): OptionalIdempotencyKey,
     Valid(ByRules(draft)): Valid<ByRules<SpecificationDraft>>,
@@ -48,7 +48,7 @@ pub(super) async fn create_specification(
     responses((status = 200, description = "A page", body = Page<Specification>))
 )]
 pub(super) async fn list_specifications(
-    State(state): State<CatalogState>,
+    Shared(state): Shared<State>,
     caller: Caller,
     Params(params): Params<DraftListParams>,
 ) -> ApiResult<Json<Page<Specification>>> {
@@ -69,7 +69,7 @@ pub(super) async fn list_specifications(
     )
 )]
 pub(super) async fn read_specification(
-    State(state): State<CatalogState>,
+    Shared(state): Shared<State>,
     caller: Caller,
     PathId(id): PathId<SpecificationId>,
     held: IfNoneMatch,
@@ -94,7 +94,7 @@ pub(super) async fn read_specification(
     )
 )]
 pub(super) async fn patch_specification(
-    State(state): State<CatalogState>,
+    Shared(state): Shared<State>,
     caller: Caller,
     PathId(id): PathId<SpecificationId>,
     IfMatch(expected): IfMatch,

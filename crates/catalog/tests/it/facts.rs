@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use catalog::{TOPIC, events::ActivePublicationReaction, rules::lifecycle::TRANSITIONS, words::Word, workers};
+use catalog::{TOPIC, events::ActivePublicationReaction, reactions, rules::lifecycle::TRANSITIONS, words::Word};
 use events::{Consumer, Envelope, Guard, InProcessBus, Reaction, Relay, RelayConfig};
 use kernel::{EventId, Version};
 use serde_json::{Value, json};
@@ -116,7 +116,7 @@ async fn an_activation_reaches_the_cache_of_another_process_through_outbox_bus_a
     let work = pool(&catalog.database.service_url("catalog_work"), 6).await;
     let hint = catalog.hints.0.clone();
     let relay = Relay::new(work.clone(), "catalog", TOPIC, Arc::new(bus.clone()), hint, RelayConfig::default());
-    let running = workers(&other.caches).into_iter().map(|reaction| {
+    let running = reactions(&other.state).into_iter().map(|reaction| {
         let consumer = Consumer::new(work.clone(), "catalog", bus.source(), reaction);
         tokio::spawn(consumer.run(stop.clone()))
     });

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cache_engine::{Engine, EngineConfig, MemoryStore, NoStore, store::ByteStore};
 use cache_ports::Caches;
-use catalog::{CatalogState, config::CatalogConfig, router};
+use catalog::{State, config::Config, router};
 use dev_stack::test::TestDatabase;
 use kernel::TenantId;
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ use sqlx::{PgPool, postgres::PgPoolOptions};
 pub struct Catalog {
     pub service: TestService,
     pub caches: Caches,
+    pub state: State,
     pub hints: OutboxHint,
     pub tenant: TenantId,
     /// The superuser: sees what row-level security hides.
@@ -53,11 +54,11 @@ impl Catalog {
         let caches = Engine::new(store, EngineConfig { in_memory, ..EngineConfig::default() }).caches();
         let parts = identity.service_parts("catalog", serving, caches.clone());
         let hints = parts.hints.clone();
-        let state = CatalogState { runtime: ServiceState::new(parts), config: Arc::new(CatalogConfig::default()) };
-        let service = TestService::start(router(state).0, &identity).await;
+        let state = State::new(ServiceState::new(parts), Config::default());
+        let service = TestService::start(router(state.clone()), &identity).await;
         let admin = pool(&database.admin_url(), 2).await;
         let tenant = "acme".parse().expect("a tenant");
-        Self { service, caches, hints, tenant, admin, database, identity }
+        Self { service, caches, state, hints, tenant, admin, database, identity }
     }
 
     /// Somebody who keeps the catalog.
