@@ -35,6 +35,8 @@ create table "order".cancellation (
     tenant_id       text        not null,
     cancellation_id uuid        not null,
     order_id        uuid        not null,
+    -- The id in the tenant's own system: a repeated request finds the first, however late it comes.
+    external_id     text,
     state           text        not null,
     reason          text        not null,
     -- The whole rest of the order, or some of its quantities.
@@ -50,6 +52,8 @@ create table "order".cancellation (
 );
 
 create index cancellation_of_order on "order".cancellation (tenant_id, order_id);
+create unique index cancellation_external_id on "order".cancellation (tenant_id, order_id, external_id)
+    where external_id is not null;
 create unique index cancellation_one_whole on "order".cancellation (tenant_id, order_id)
     where whole and state <> 'terminatedWithError';
 

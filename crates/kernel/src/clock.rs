@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 /// Where a program reads the wall clock. Deadlines that decide business outcomes use the database's clock instead.
 pub trait Clock: Send + Sync + 'static {
@@ -13,14 +13,14 @@ pub trait Clock: Send + Sync + 'static {
 /// A clock shared by everything in one process.
 pub type SharedClock = Arc<dyn Clock>;
 
-/// The machine's clock.
+/// The machine's clock, in microseconds: the digits a database keeps, so that what is answered at once is what is read later.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     fn now(&self) -> DateTime<Utc> {
-        Utc::now()
+        Utc::now().trunc_subsecs(6)
     }
 }
 

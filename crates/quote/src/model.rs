@@ -2,22 +2,23 @@
 //!
 //! Owns their shape and their names in SQL, events and JSON. Must never know how they are stored, sent or decided about.
 
+mod acceptance;
+mod states;
+
 use std::collections::BTreeMap;
 
-use cache_ports::{
-    catalog::CharacteristicValue,
-    pricing::{ApprovalInputs, Period, PriceType},
-};
+use cache_ports::{catalog::CharacteristicValue, pricing::ApprovalInputs};
 use chrono::{DateTime, Utc};
 use kernel::{
     ApprovalId, ContentHash, Currency, CustomerId, Money, OfferingId, PriceBookId, PriceResultId, PublicationId,
     Quantity, QuoteId, QuoteItemId, Version,
 };
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use acceptance::{Acceptance, AcceptedItem};
 pub use cache_ports::quote::{Adjustment, AdjustmentKind, ApprovalReason, Charge, QuoteTotals};
+pub use states::{ApprovalState, Level, QuoteState, RevisionState};
 
 /// Most lines of one revision: the acceptance, which is one event, must stay below the broker's record limit.
 pub const MAX_ITEMS: usize = 2_000;
@@ -27,105 +28,6 @@ pub const MAX_VALID_DAYS: u16 = 365;
 pub const MAX_TEXT: u64 = 2_000;
 /// Most characteristics of one line.
 pub const MAX_CHARACTERISTICS: usize = 100;
-
-/// Enums whose names are the same in JSON, in SQL and in events.
-macro_rules! named {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-        #[serde(rename_all = "camelCase")]
-        pub enum $name { $($(#[$variant_doc])* $variant),+ }
-
-        impl $name {
-            /// Every value.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The name.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),+ }
-            }
-
-            /// The value with this name.
-            pub fn named(name: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|value| value.as_str() == name)
-            }
-        }
-    };
-}
-
-named! {
-    /// Where the negotiation stands.
-    QuoteState {
-        /// Under way.
-        Open = "open",
-        /// A revision was ordered.
-        Won = "won",
-        /// Given up without an order.
-        Lost = "lost",
-        /// Withdrawn by the seller, or by the buyer before an offer was made.
-        Cancelled = "cancelled",
-        /// Won, and every order has ended.
-        Closed = "closed",
-    }
-}
-
-named! {
-    /// Where one revision stands. From `inApproval` on its content is frozen under its hash.
-    RevisionState {
-        /// Being worked on.
-        Draft = "draft",
-        /// Waits for a decision.
-        InApproval = "inApproval",
-        /// May be presented.
-        Approved = "approved",
-        /// On offer until `validUntil`.
-        Presented = "presented",
-        /// The customer agreed.
-        Accepted = "accepted",
-        /// An order was made of it.
-        Ordered = "ordered",
-        /// The customer refused.
-        Declined = "declined",
-        /// The customer wants something else.
-        ChangesRequested = "changesRequested",
-        /// The offer ended unanswered.
-        Expired = "expired",
-        /// A newer revision was presented.
-        Superseded = "superseded",
-        /// Withdrawn.
-        Cancelled = "cancelled",
-        /// The seller cannot provide it.
-        UnableToProvide = "unableToProvide",
-    }
-}
-
-named! {
-    /// Where a request for approval stands.
-    ApprovalState {
-        /// Waits for an approver.
-        Pending = "pending",
-        /// Granted.
-        Approved = "approved",
-        /// Refused, with a comment.
-        Rejected = "rejected",
-        /// Taken back by the seller before a decision.
-        Recalled = "recalled",
-        /// Void: the content it was bound to is no longer offered.
-        Invalidated = "invalidated",
-    }
-}
-
-named! {
-    /// How binding a quote is (MEF, TMF648): only a firm one can be ordered.
-    Level {
-        /// A rough idea.
-        Indicative = "indicative",
-        /// For planning.
-        Budgetary = "budgetary",
-        /// Binding.
-        Firm = "firm",
-    }
-}
 
 /// What the catalog says about a line's offering.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -330,66 +232,6 @@ pub struct Approval {
     pub decided_at: Option<DateTime<Utc>>,
     /// What was said.
     pub comment: Option<String>,
-}
-
-/// What was accepted: the right to one order, and the payload of `QuoteAccepted`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Acceptance {
-    /// The quote.
-    pub quote_id: QuoteId,
-    /// The accepted revision.
-    pub revision_no: u32,
-    /// Whom it is for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub customer_id: Option<CustomerId>,
-    /// The currency of every amount.
-    pub currency: Currency,
-    /// The contract value: the sum of the lines.
-    pub total: Money,
-    /// The hash the customer named.
-    pub content_hash: ContentHash,
-    /// The evidence of the price.
-    pub price_result_id: PriceResultId,
-    /// Who accepted.
-    pub accepted_by: String,
-    /// When, by the database's clock.
-    pub accepted_at: DateTime<Utc>,
-    /// The lines, in order.
-    pub items: Vec<AcceptedItem>,
-}
-
-/// One accepted line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct AcceptedItem {
-    /// The line.
-    pub item_id: QuoteItemId,
-    /// The catalog's offering.
-    pub offering_id: OfferingId,
-    /// The id in the tenant's own system.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub external_id: Option<String>,
-    /// What it is called.
-    pub name: String,
-    /// Whether inventory counts it.
-    pub stocked: bool,
-    /// Units.
-    pub quantity: Quantity,
-    /// The unit price of the first charge.
-    #[serde(with = "rust_decimal::serde::str")]
-    #[schema(value_type = String)]
-    pub unit: Decimal,
-    /// The sum of the line's charges without projected usage.
-    pub amount: Money,
-    /// The kind of the first charge.
-    pub price_type: PriceType,
-    /// The period of the first charge.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub period: Option<Period>,
-    /// Every charge, where the line has more than one.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub charges: Vec<Charge>,
 }
 
 /// Whom quotes are for.

@@ -33,7 +33,7 @@ pub async fn run_expiry(pool: PgPool, every: Duration, hints: OutboxHint, stop: 
                 hints.notify();
             }
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the sweep for overdue offers failed")
+                tracing::warn!(error = &error as &dyn std::error::Error, "the sweep for overdue offers failed");
             }
         }
         tokio::select! {

@@ -141,8 +141,8 @@ mod tests {
 
     #[test]
     fn ended_orders_stay_ended() {
-        let ended: Vec<_> = OrderState::ALL.iter().filter(|state| state.has_ended()).collect();
         use OrderState::{Cancelled, Completed, Failed, Partial, Rejected};
+        let ended: Vec<_> = OrderState::ALL.iter().filter(|state| state.has_ended()).collect();
         assert_eq!(ended, [&Rejected, &Cancelled, &Completed, &Failed, &Partial]);
     }
 

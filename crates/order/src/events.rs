@@ -1,0 +1,18 @@
+//! What the order service publishes, and what it does about other people's facts.
+//!
+//! Published (topic [`TOPIC`], one event per version of an order): `OrderCreated` carries the whole order,
+//! `OrderStateChanged` and `OrderCancelled` its header and what changed, `InvoiceHandoffRequested` what is to be invoiced.
+//!
+//! Reaction: [`OrderAccepted`] makes the order of an accepted quote, by the same command as `POST /orders`.
+
+mod published;
+mod reactions;
+
+pub use published::{handoff_requested, order_cancelled, order_created, state_changed, summary_of};
+pub use reactions::OrderAccepted;
+
+/// Where the order service's facts are published.
+pub const TOPIC: &str = "quoin.order.v1";
+
+/// The quote service's facts.
+const QUOTE_TOPIC: &str = "quoin.quote.v1";

@@ -1,0 +1,173 @@
+//! Published facts: their names and payloads.
+
+use cache_ports::order::{InvoiceHandoff, OrderSummary, OrderSummaryItem};
+use events::{NewEvent, UnwritablePayload};
+use kernel::{CancellationId, Currency, CustomerId, Money, OrderId, OrderItemId, Quantity, QuoteId};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    commands::Actor,
+    model::{Cancellation, Order, OrderHeader, OrderItem, OrderState},
+};
+
+/// The aggregate type of an order.
+const ORDER: &str = "order";
+
+/// The payload of `OrderStateChanged`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StateChange {
+    /// The order after the change.
+    #[serde(flatten)]
+    pub header: OrderHeader,
+    /// The state before.
+    pub from: OrderState,
+    /// The state after.
+    pub to: OrderState,
+}
+
+/// The payload of `OrderCancelled`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CancelledFact {
+    /// The order after the change.
+    #[serde(flatten)]
+    pub header: OrderHeader,
+    /// The state before.
+    pub from: OrderState,
+    /// The request that was carried out.
+    pub cancellation_id: CancellationId,
+    /// What is given back: zero or less.
+    pub credit: Money,
+    /// Why.
+    pub reason: String,
+    /// Which quantities of which items.
+    pub items: Vec<CancelledItem>,
+}
+
+/// One line of a cancellation that was carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CancelledItem {
+    /// The item.
+    pub order_item_id: OrderItemId,
+    /// Units.
+    pub quantity: Quantity,
+    /// What is given back for them.
+    pub credit: Money,
+}
+
+/// The payload of `InvoiceHandoffRequested`: what billing needs to write the invoice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Handoff {
+    /// The order.
+    pub order_id: OrderId,
+    /// The quote it was made from.
+    pub quote_id: QuoteId,
+    /// The accepted revision.
+    pub revision_no: u32,
+    /// Who pays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_id: Option<CustomerId>,
+    /// The currency.
+    pub currency: Currency,
+    /// What was ordered.
+    pub amount: Money,
+    /// Credits given already: zero or less.
+    pub credited: Money,
+    /// The lines.
+    pub items: Vec<OrderSummaryItem>,
+}
+
+/// `OrderCreated`: the whole order.
+pub fn order_created(actor: &Actor, order: &Order) -> Result<NewEvent, UnwritablePayload> {
+    event(actor, order, "OrderCreated", &summary_of(order))
+}
+
+/// `OrderStateChanged`: from which state it came.
+pub fn state_changed(actor: &Actor, order: &Order, from: OrderState) -> Result<NewEvent, UnwritablePayload> {
+    event(actor, order, "OrderStateChanged", &StateChange { header: order.header(), from, to: order.state })
+}
+
+/// `OrderCancelled`: a cancellation was carried out, of the order or of some quantities.
+pub fn order_cancelled(
+    actor: &Actor,
+    order: &Order,
+    from: OrderState,
+    request: &Cancellation,
+) -> Result<NewEvent, UnwritablePayload> {
+    let item = |line: &crate::model::CancellationItem| CancelledItem {
+        order_item_id: line.item_id,
+        quantity: line.quantity,
+        credit: line.credit,
+    };
+    let fact = CancelledFact {
+        header: order.header(),
+        from,
+        cancellation_id: request.id,
+        credit: request.credit,
+        reason: request.reason.clone(),
+        items: request.items.iter().map(item).collect(),
+    };
+    event(actor, order, "OrderCancelled", &fact)
+}
+
+/// `InvoiceHandoffRequested`: what is to be invoiced.
+pub fn handoff_requested(actor: &Actor, order: &Order) -> Result<NewEvent, UnwritablePayload> {
+    let handoff = Handoff {
+        order_id: order.id,
+        quote_id: order.quote_id,
+        revision_no: order.revision_no,
+        customer_id: order.customer_id,
+        currency: order.currency,
+        amount: order.total,
+        credited: order.credited,
+        items: order.items.iter().map(summary_item).collect(),
+    };
+    event(actor, order, "InvoiceHandoffRequested", &handoff)
+}
+
+fn event(
+    actor: &Actor,
+    order: &Order,
+    event_type: &'static str,
+    payload: &impl Serialize,
+) -> Result<NewEvent, UnwritablePayload> {
+    let (tenant, at) = (&actor.tenant, order.updated_at);
+    Ok(actor.sign(NewEvent::new(tenant, ORDER, order.id, order.version, event_type, payload, at)?))
+}
+
+/// The order as it is cached and shown; its tasks are not part of it, because they change without a new version.
+pub fn summary_of(order: &Order) -> OrderSummary {
+    OrderSummary {
+        id: order.id,
+        version: order.version,
+        quote_id: order.quote_id,
+        revision_no: order.revision_no,
+        customer_id: order.customer_id,
+        state: order.state.as_str().to_owned(),
+        currency: order.currency,
+        total: order.total,
+        credited: order.credited,
+        created_at: order.created_at,
+        completed_at: order.completed_at,
+        items: order.items.iter().map(summary_item).collect(),
+        invoice_handoff: InvoiceHandoff { state: order.invoice_handoff.as_str().to_owned() },
+    }
+}
+
+fn summary_item(item: &OrderItem) -> OrderSummaryItem {
+    OrderSummaryItem {
+        id: item.id,
+        quote_item_id: item.quote_item_id,
+        offering_id: item.offering_id,
+        external_id: item.external_id.clone(),
+        name: Some(item.name.clone()),
+        quantity: item.quantity,
+        cancelled_quantity: item.cancelled_quantity,
+        state: item.state.as_str().to_owned(),
+        unit: item.unit,
+        amount: item.amount,
+    }
+}

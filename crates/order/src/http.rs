@@ -1,0 +1,60 @@
+//! The order service over HTTP: every route on one screen.
+//!
+//! Handlers parse, ask for a role, run one command or query, and answer. Creating and cancelling need an Idempotency-Key.
+//! Must never decide anything about an order.
+
+mod bodies;
+mod cancellations;
+mod orders;
+mod problem;
+mod tasks;
+mod views;
+
+use std::sync::Arc;
+
+use axum::{Router, extract::FromRef};
+use service_runtime::{Role, ServiceState, service_router};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{clients::Clients, config::OrderConfig};
+
+/// Who reads orders.
+const READING: &[Role] = &[
+    Role::Buyer,
+    Role::SalesRep,
+    Role::DealDesk,
+    Role::Approver,
+    Role::OrderAgent,
+    Role::FulfilmentAgent,
+    Role::System,
+];
+
+/// Who orders, and who cancels.
+const ORDERING: &[Role] = &[Role::Buyer, Role::SalesRep, Role::DealDesk, Role::OrderAgent, Role::System];
+
+/// Who looks after tasks that fell out.
+const FULFILLING: &[Role] = &[Role::OrderAgent, Role::FulfilmentAgent, Role::System];
+
+/// What the handlers of this service share.
+#[derive(Clone, FromRef)]
+pub struct OrderService {
+    /// What every service has.
+    pub runtime: ServiceState,
+    /// The service's settings.
+    pub config: Arc<OrderConfig>,
+    /// The services it calls.
+    pub clients: Arc<Clients>,
+}
+
+/// The routes and their document.
+pub fn router(service: OrderService) -> (Router, OpenApi) {
+    let routes = OpenApiRouter::new()
+        .routes(routes!(orders::create_order, orders::list_orders))
+        .routes(routes!(orders::order_by_id))
+        .routes(routes!(cancellations::request_cancellation, cancellations::list_cancellations))
+        .routes(routes!(cancellations::cancellation_by_id))
+        .routes(routes!(tasks::retry_task));
+    let (paths, document) = service_router(crate::SERVICE, "quoin order", routes);
+    (paths.with_state(service), document)
+}

@@ -1,0 +1,74 @@
+//! What is read of orders: one function a read. The only place that reads through the cache, and only for display.
+
+use std::sync::Arc;
+
+use cache_ports::{
+    Loaded, Served, load,
+    order::{OrderCache, OrderSummary},
+};
+use kernel::{CancellationId, OrderId, TenantId};
+use service_runtime::{Problem, TenantTx};
+use sqlx::PgPool;
+
+use crate::{
+    error::{OrderError, OrderResult},
+    events::summary_of,
+    model::{Cancellation, OrderHeader, Task},
+    store::{
+        cancellations,
+        headers::{self, Filter},
+        orders,
+    },
+};
+
+/// An order by its versioned key: the version, and the tasks, which change without one, come from the database; the rest
+/// from the cache.
+pub async fn order_summary(
+    pool: &PgPool,
+    cache: &Arc<dyn OrderCache>,
+    tenant: &TenantId,
+    order: OrderId,
+) -> Result<(Served<OrderSummary>, Vec<Task>), Problem> {
+    let mut tx = TenantTx::read(pool, tenant).await?;
+    let found = orders::version_and_tasks(&mut tx, tenant, order).await.map_err(Problem::from)?;
+    tx.rollback().await?;
+    let (version, tasks) = found.ok_or_else(|| Problem::not_found("order"))?;
+    let from_database = load(|| from_database(pool.clone(), tenant.clone(), order));
+    let served = cache.summary(tenant, order, version, &from_database).await?;
+    Ok((served.ok_or_else(|| Problem::not_found("order"))?, tasks))
+}
+
+async fn from_database(pool: PgPool, tenant: TenantId, order: OrderId) -> OrderResult<Loaded<OrderSummary>> {
+    let mut tx = TenantTx::read(&pool, &tenant).await?;
+    let found = orders::order_with_tasks(&mut tx, &tenant, order).await?;
+    tx.rollback().await?;
+    Ok(Loaded::from_row(found.map(|(order, ..)| (summary_of(&order), order.version))))
+}
+
+/// One page of orders, newest first, and one more row if there is more.
+pub async fn orders(pool: &PgPool, tenant: &TenantId, filter: &Filter, limit: i64) -> OrderResult<Vec<OrderHeader>> {
+    let mut tx = TenantTx::read(pool, tenant).await?;
+    let rows = headers::list(&mut tx, tenant, filter, limit).await?;
+    tx.rollback().await?;
+    Ok(rows)
+}
+
+/// Every cancellation of an order, oldest first.
+pub async fn cancellations(pool: &PgPool, tenant: &TenantId, order: OrderId) -> OrderResult<Vec<Cancellation>> {
+    let mut tx = TenantTx::read(pool, tenant).await?;
+    let known = orders::version_and_tasks(&mut tx, tenant, order).await?.is_some();
+    let all = cancellations::cancellations_of(&mut tx, tenant, order).await?;
+    tx.rollback().await?;
+    if known { Ok(all) } else { Err(OrderError::NotFound("order")) }
+}
+
+/// One cancellation of an order.
+pub async fn cancellation(
+    pool: &PgPool,
+    tenant: &TenantId,
+    order: OrderId,
+    id: CancellationId,
+) -> OrderResult<Cancellation> {
+    let all = cancellations(pool, tenant, order).await?;
+    all.into_iter().find(|known| known.id == id).ok_or(OrderError::NotFound("cancellation"))
+}

@@ -1,0 +1,91 @@
+//! What lists show of an order: one row an order, without its items.
+
+use chrono::{DateTime, Utc};
+use kernel::{Money, OrderId, QuoteId, TenantId, Version};
+use rust_decimal::Decimal;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{
+    error::{OrderError, OrderResult},
+    model::{HandoffState, OrderHeader, OrderState},
+};
+
+/// Which orders a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Made of this quote.
+    pub quote_id: Option<QuoteId>,
+    /// In this state.
+    pub state: Option<OrderState>,
+    /// Older than this one: where the previous page ended.
+    pub before: Option<OrderId>,
+}
+
+struct HeaderRow {
+    order_id: Uuid,
+    version: i64,
+    quote_id: Uuid,
+    revision_no: i32,
+    customer_id: Option<Uuid>,
+    state: String,
+    currency: String,
+    total: Decimal,
+    credited: Decimal,
+    invoice_handoff: String,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    completed_at: Option<DateTime<Utc>>,
+}
+
+impl HeaderRow {
+    fn into_header(self) -> OrderResult<OrderHeader> {
+        let currency = self.currency.parse().map_err(|_| OrderError::Unreadable("currency"))?;
+        Ok(OrderHeader {
+            id: self.order_id.into(),
+            version: Version::from_i64(self.version),
+            quote_id: self.quote_id.into(),
+            revision_no: self.revision_no.unsigned_abs(),
+            customer_id: self.customer_id.map(Into::into),
+            state: OrderState::named(&self.state).ok_or(OrderError::Unreadable("order state"))?,
+            currency,
+            total: Money::new(self.total, currency)?,
+            credited: Money::new(self.credited, currency)?,
+            invoice_handoff: HandoffState::named(&self.invoice_handoff).ok_or(OrderError::Unreadable("hand-off"))?,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            completed_at: self.completed_at,
+        })
+    }
+}
+
+/// One page of orders, newest first.
+pub async fn list(
+    conn: &mut PgConnection,
+    tenant: &TenantId,
+    filter: &Filter,
+    limit: i64,
+) -> OrderResult<Vec<OrderHeader>> {
+    let rows = sqlx::query_as!(
+        HeaderRow,
+        r#"
+        select order_id, version, quote_id, revision_no, customer_id, state, currency, total, credited, invoice_handoff,
+            created_at, updated_at, completed_at
+        from "order".product_order
+        where tenant_id = $1
+            and ($2::uuid is null or quote_id = $2)
+            and ($3::text is null or state = $3)
+            and ($4::uuid is null or order_id < $4)
+        order by order_id desc
+        limit $5
+        "#,
+        tenant.as_str(),
+        filter.quote_id.map(QuoteId::uuid),
+        filter.state.map(OrderState::as_str),
+        filter.before.map(OrderId::uuid),
+        limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(HeaderRow::into_header).collect()
+}
