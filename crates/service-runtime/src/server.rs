@@ -8,6 +8,7 @@ mod fallback;
 mod lifecycle;
 mod listener;
 mod meters;
+mod patience;
 
 use std::net::SocketAddr;
 
@@ -29,6 +30,8 @@ pub struct HttpConfig {
     pub request_timeout_ms: u64,
     /// A client that sends its headers more slowly is cut off.
     pub header_read_timeout_ms: u64,
+    /// A connection without a request is closed after this; longer than clients keep theirs.
+    pub idle_timeout_ms: u64,
     /// Open connections; more wait in the kernel's queue.
     pub max_connections: usize,
     /// Requests being worked on; more are answered 503 at once.

@@ -1,6 +1,6 @@
 //! Configuration: defaults in the program, then a file, then the environment (`QUOIN__HTTP__REQUEST_TIMEOUT_MS`).
 
-use std::path::Path;
+use std::{collections::HashMap, path::Path};
 
 use config::{Config, Environment, File, FileFormat};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -39,6 +39,10 @@ pub struct Settings(Config);
 impl Settings {
     /// Reads the layers: the runtime's defaults, then `defaults` (TOML text of each service), then `file`, then the environment.
     pub fn load(defaults: &[&str], file: Option<&Path>) -> Result<Self, SettingsError> {
+        Self::layered(defaults, file, environment(None))
+    }
+
+    fn layered(defaults: &[&str], file: Option<&Path>, environment: Environment) -> Result<Self, SettingsError> {
         let mut builder = Config::builder().add_source(File::from_str(RUNTIME_DEFAULTS, FileFormat::Toml));
         for text in defaults {
             builder = builder.add_source(File::from_str(text, FileFormat::Toml));
@@ -46,7 +50,6 @@ impl Settings {
         if let Some(file) = file {
             builder = builder.add_source(File::from(file).format(FileFormat::Toml));
         }
-        let environment = Environment::with_prefix("QUOIN").prefix_separator("__").separator("__").try_parsing(true);
         Ok(Self(builder.add_source(environment).build()?))
     }
 
@@ -59,6 +62,12 @@ impl Settings {
     pub fn runtime(&self) -> Result<RuntimeConfig, SettingsError> {
         Ok(self.0.clone().try_deserialize()?)
     }
+}
+
+/// `QUOIN__HTTP__BIND` is `bind` in `[http]`; `variables` stand in for the process's own in tests.
+fn environment(variables: Option<HashMap<String, String>>) -> Environment {
+    let layer = Environment::with_prefix("QUOIN").prefix_separator("__").separator("__");
+    layer.source(variables)
 }
 
 #[cfg(test)]
@@ -79,6 +88,24 @@ mod tests {
         let settings =
             Settings::load(&["[quote]\napproval_threshold = 20", "[quote]\napproval_threshold = 25"], None).unwrap();
         assert_eq!(settings.section::<Quote>("quote").unwrap().approval_threshold, 25);
+    }
+
+    #[test]
+    fn the_environment_wins_over_everything_and_is_typed() {
+        let variables = [
+            ("QUOIN__HTTP__BIND", "0.0.0.0:80"),
+            ("QUOIN__HTTP__REQUEST_TIMEOUT_MS", "5"),
+            ("QUOIN__LIMITS__ENABLED", "false"),
+            ("QUOIN__AUTH__EXTERNAL_ISSUER", "007"),
+            ("HTTP__BIND", "0.0.0.0:1"),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
+        let settings =
+            Settings::layered(&["[http]\nrequest_timeout_ms = 7"], None, environment(Some(variables))).unwrap();
+        let runtime = settings.runtime().unwrap();
+        assert_eq!((runtime.http.bind.port(), runtime.http.request_timeout_ms), (80, 5));
+        assert!(!runtime.limits.enabled);
+        assert_eq!(runtime.auth.external_issuer, "007");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use hyper::{body::Incoming, service::Service as HyperService};
 use tower::Service;
 use tracing::{Instrument, Span, field::Empty};
 
-use super::{HttpConfig, meters::Meters};
+use super::{HttpConfig, meters::Meters, patience::Connection};
 use crate::{
     Problem,
     context::{self, CORRELATION_ID_HEADER, RequestContext},
@@ -57,6 +57,10 @@ impl Edge {
             meters: Meters::default(),
         };
         Self { router, shared: Arc::new(shared) }
+    }
+
+    pub(super) fn for_connection(&self, connection: Arc<Connection>) -> ConnectionEdge {
+        ConnectionEdge { edge: self.clone(), connection }
     }
 
     async fn answer(mut self, request: Request<Incoming>) -> Response {
@@ -120,13 +124,25 @@ impl Drop for InFlight<'_> {
     }
 }
 
-impl HyperService<Request<Incoming>> for Edge {
+/// The edge as one connection sees it.
+pub(super) struct ConnectionEdge {
+    edge: Edge,
+    connection: Arc<Connection>,
+}
+
+impl HyperService<Request<Incoming>> for ConnectionEdge {
     type Response = Response;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        Box::pin(self.clone().answer(request).map(Ok))
+        let (edge, connection) = (self.edge.clone(), Arc::clone(&self.connection));
+        connection.request_begins();
+        Box::pin(async move {
+            let response = edge.answer(request).await;
+            connection.request_ends();
+            Ok(response)
+        })
     }
 }
 

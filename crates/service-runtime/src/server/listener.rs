@@ -1,20 +1,22 @@
-//! The accept loop: deadlines for slow clients, a cap on connections, and a drain that lets running requests end.
+//! The accept loop: a cap on connections, patience with clients, and a drain that lets running requests end.
 
 use std::{io, sync::Arc, time::Duration};
 
 use axum::Router;
 use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-};
+use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{HttpConfig, edge::Edge, with_fallbacks};
+use super::{
+    HttpConfig,
+    edge::Edge,
+    patience::{Patience, WatchedStream},
+    with_fallbacks,
+};
 
 /// Pause after an accept that failed for want of file handles.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -33,33 +35,43 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> io::Result<()> {
     let edge = Edge::new(with_fallbacks(router), config);
-    let connections = GracefulShutdown::new();
+    let open = GracefulShutdown::new();
     let free = Arc::new(Semaphore::new(config.max_connections));
-    let http = connection_builder(config);
+    let patience = Patience::new(config);
+    let _patience_ends = watch_over(&patience);
+    let http = connection_builder();
+    let mut id = 0;
     while let Some(accepted) = stop.run_until_cancelled(accept(&listener, &free)).await {
         let Some((stream, permit)) = accepted else { continue };
-        let connection = connections.watch(http.serve_connection(TokioIo::new(stream), edge.clone()));
-        tokio::spawn(async move {
+        let connection = patience.connection();
+        let io = TokioIo::new(WatchedStream { stream, connection: Arc::clone(&connection) });
+        let serving = open.watch(http.serve_connection(io, edge.for_connection(Arc::clone(&connection))));
+        let task = tokio::spawn(async move {
             let _permit = permit;
             // A client that goes away or talks nonsense is no event of ours.
-            let _ = connection.await;
+            let _ = serving.await;
         });
+        id += 1;
+        patience.watch(id, connection, task.abort_handle());
     }
     drop(listener);
-    let drained = tokio::time::timeout(Duration::from_millis(config.drain_timeout_ms), connections.shutdown());
+    let drained = tokio::time::timeout(Duration::from_millis(config.drain_timeout_ms), open.shutdown());
     if drained.await.is_err() {
         tracing::warn!("requests were still running at the end of the drain time");
     }
     Ok(())
 }
 
-fn connection_builder(config: &HttpConfig) -> http1::Builder {
+/// Looks after all connections until the guard is dropped.
+fn watch_over(patience: &Arc<Patience>) -> DropGuard {
+    let stop = CancellationToken::new();
+    tokio::spawn(Arc::clone(patience).run(stop.clone()));
+    stop.drop_guard()
+}
+
+fn connection_builder() -> http1::Builder {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_millis(config.header_read_timeout_ms))
-        .max_headers(MAX_HEADERS)
-        .max_buf_size(MAX_HEAD_BYTES)
-        .half_close(false);
+    http.header_read_timeout(None).max_headers(MAX_HEADERS).max_buf_size(MAX_HEAD_BYTES).half_close(false);
     http
 }
 

@@ -131,17 +131,52 @@ async fn a_change_needs_the_current_version() {
     let _ = delete().if_match(made.version()).send().await.expect(200);
 }
 
-#[tokio::test]
-async fn a_client_that_dribbles_its_headers_is_cut_off() {
-    let counters = Counters::start(without_cache()).await;
+async fn impatient(counters: &Counters, header_read_timeout_ms: u64, idle_timeout_ms: u64) -> (TestService, TcpStream) {
     let state = counters.identity.service_state("catalog", counters.pool.clone(), without_cache());
-    let config = HttpConfig { header_read_timeout_ms: 100, ..defaults() };
+    let config = HttpConfig { header_read_timeout_ms, idle_timeout_ms, ..defaults() };
     let service = TestService::start_with(router(state), &counters.identity, &config).await;
-    let mut slow = TcpStream::connect(service.base_url().trim_start_matches("http://")).await.unwrap();
-    slow.write_all(b"GET /catalog/v1/counters HTTP/1.1\r\nhost: x\r\nx-a: ").await.unwrap();
+    let socket = TcpStream::connect(service.base_url().trim_start_matches("http://")).await.unwrap();
+    (service, socket)
+}
+
+/// Reads until the other side closes.
+async fn until_closed(socket: &mut TcpStream) -> String {
     let mut answer = Vec::new();
-    let cut = tokio::time::timeout(Duration::from_secs(5), slow.read_to_end(&mut answer)).await;
-    assert!(cut.is_ok(), "the connection must be closed");
+    let closed = tokio::time::timeout(Duration::from_secs(10), socket.read_to_end(&mut answer)).await;
+    // A cut connection may end in a reset.
+    let _ = closed.expect("the connection must be closed");
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn a_client_that_dribbles_its_headers_or_says_nothing_is_cut_off() {
+    let counters = Counters::start(without_cache()).await;
+    for said in ["", "GET /catalog/v1/counters HTTP/1.1\r\nhost: x\r\nx-a: "] {
+        let (_service, mut socket) = impatient(&counters, 100, 60_000).await;
+        socket.write_all(said.as_bytes()).await.unwrap();
+        assert_eq!(until_closed(&mut socket).await, "");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_between_two_requests_is_kept_for_its_own_time() {
+    let counters = Counters::start(without_cache()).await;
+    let (_service, mut socket) = impatient(&counters, 100, 1_000).await;
+    let request = b"GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n";
+    for _ in 0..2 {
+        // Longer than a head may take, shorter than a connection may be idle: it must still be there.
+        socket.write_all(request).await.unwrap();
+        assert!(socket.read(&mut [0; 4_096]).await.unwrap() > 0);
+        tokio::time::sleep(Duration::from_millis(400)).await;
+    }
+    assert_eq!(until_closed(&mut socket).await, "");
+}
+
+#[tokio::test]
+async fn a_request_in_work_is_not_idle() {
+    let counters = Counters::start(without_cache()).await;
+    let (service, _socket) = impatient(&counters, 50, 50).await;
+    let _ = service.client(&tenant("acme"), "ann", &[]).get("/catalog/v1/sleeps").send().await.expect(200);
 }
 
 #[tokio::test]
