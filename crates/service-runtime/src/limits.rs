@@ -3,13 +3,23 @@
 //! Owns the choice of policies; counting is the port's. Must never count by what a client claims to be: the actor comes
 //! from the verified token.
 
-use std::{sync::Arc, time::Duration};
+mod prepaid;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use cache_ports::{RateAlgorithm, RateCheck, RateDecision, RateDimension, RateLimiter, RatePolicy, WithoutStore};
 use http::{HeaderValue, Method};
 use serde::Deserialize;
 
+pub(crate) use prepaid::Prepaid;
+
 use crate::auth::VerifiedToken;
+
+/// The part of a limit that one bearer may pay for in advance: one in this many.
+const PREPAID_PART: u32 = 20;
 
 /// Limits in requests per second; bursts of one second's worth are let through.
 #[derive(Debug, Clone, Deserialize)]
@@ -38,6 +48,8 @@ pub struct Limits {
 struct Pair {
     tenant: Told,
     user: Told,
+    /// Most requests one bearer may pay for in advance.
+    most_prepaid: u32,
 }
 
 /// A policy, and what it says about itself in every answer (the `RateLimit-Policy` field).
@@ -48,6 +60,7 @@ struct Told {
 }
 
 /// What the limiter said about one request, ready for the answer's header.
+#[derive(Debug, Clone)]
 pub(crate) struct RateNote {
     pub(crate) decision: RateDecision,
     pub(crate) policy_field: Option<HeaderValue>,
@@ -60,6 +73,7 @@ impl Limits {
             config.enabled.then(|| Pair {
                 tenant: per_second(&format!("tenant-{class}"), tenant),
                 user: per_second(&format!("user-{class}"), user),
+                most_prepaid: tenant.min(user) / PREPAID_PART,
             })
         };
         Self {
@@ -79,14 +93,34 @@ impl Limits {
         caller: &VerifiedToken,
         method: &Method,
     ) -> Option<RateNote> {
-        let pair = if method.is_safe() { &self.reads } else { &self.writes }.as_ref()?;
+        let (pair, prepaid) = if method.is_safe() {
+            (self.reads.as_ref()?, &caller.prepaid_reads)
+        } else {
+            (self.writes.as_ref()?, &caller.prepaid_writes)
+        };
+        let now = Instant::now();
+        let size = match prepaid.spend(now, pair.most_prepaid) {
+            Ok(note) => return Some(note),
+            Err(size) => size,
+        };
+        let note = pair.ask(limiter, caller, size).await?;
+        if note.decision.allowed {
+            prepaid.fill(now, size, &note);
+            return Some(note);
+        }
+        // There may still be room for this one request.
+        if size > 1 { pair.ask(limiter, caller, 1).await } else { Some(note) }
+    }
+}
 
+impl Pair {
+    async fn ask(&self, limiter: &dyn RateLimiter, caller: &VerifiedToken, cost: u32) -> Option<RateNote> {
         let checks = [
-            check(&pair.tenant, RateDimension::Tenant, caller.tenant.as_str()),
-            check(&pair.user, RateDimension::User, &caller.subject_hash),
+            check(&self.tenant, RateDimension::Tenant, caller.tenant.as_str()),
+            check(&self.user, RateDimension::User, &caller.subject_hash),
         ];
-        let decision = limiter.check(&caller.tenant, &checks, 1).await?;
-        let told = [&pair.tenant, &pair.user].into_iter().find(|told| told.policy.name == decision.policy);
+        let decision = limiter.check(&caller.tenant, &checks, cost).await?;
+        let told = [&self.tenant, &self.user].into_iter().find(|told| told.policy.name == decision.policy);
         Some(RateNote { policy_field: told.and_then(|told| told.field.clone()), decision })
     }
 }

@@ -13,7 +13,7 @@ use utoipa::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{Problem, problem::PROBLEM_MEDIA_TYPE};
+use crate::{Limit, Problem, problem::PROBLEM_MEDIA_TYPE};
 
 /// The name of the bearer scheme in the documents.
 const BEARER: &str = "bearer";
@@ -32,6 +32,8 @@ where
     let mut nested = Vec::new();
     Problem::schemas(&mut nested);
     components.schemas.extend(nested);
+    // Parameters refer to it, and utoipa collects the schemas of bodies only.
+    components.schemas.insert(Limit::name().into_owned(), Limit::schema());
     components.add_security_scheme(BEARER, SecurityScheme::Http(scheme));
     document.security = Some(vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]);
     document.paths.paths.values_mut().flat_map(operations).for_each(answer_with_problems);

@@ -17,6 +17,7 @@ use super::{
     claims::ReadClaims,
     keys::{KeyError, KeySet},
 };
+use crate::limits::Prepaid;
 
 /// Longest token looked at.
 const MAX_TOKEN_BYTES: usize = 4 * 1024;
@@ -80,6 +81,8 @@ pub struct VerifiedToken {
     pub roles: Roles,
     /// The token, to be passed on.
     pub token: BearerToken,
+    pub(crate) prepaid_reads: Prepaid,
+    pub(crate) prepaid_writes: Prepaid,
     expires_at_secs: i64,
     generation: u64,
 }
@@ -155,6 +158,8 @@ impl TokenVerifier {
             subject: claims.sub.into(),
             roles: claims.roles,
             token: BearerToken::new(token),
+            prepaid_reads: Prepaid::default(),
+            prepaid_writes: Prepaid::default(),
             expires_at_secs: claims.exp.saturating_add(LEEWAY_SECS),
             generation,
         })

@@ -30,3 +30,27 @@ async fn a_user_above_his_limit_waits_and_another_does_not() {
     let reply = bob.get("/catalog/v1/counters").send().await.expect(200);
     assert!(reply.header("ratelimit").starts_with("\"user-reads\";r="), "{:?}", reply.headers);
 }
+
+#[tokio::test]
+async fn paying_in_advance_never_lets_more_through_than_the_limit() {
+    let counters = Counters::start(with_cache()).await;
+    let mut parts = counters.identity.service_parts("catalog", counters.pool.clone(), with_cache());
+    parts.limits = Limits::new(&LimitsConfig {
+        enabled: true,
+        tenant_reads_per_sec: 200,
+        tenant_writes_per_sec: 1,
+        user_reads_per_sec: 200,
+        user_writes_per_sec: 1,
+    });
+    let service = TestService::start(router(ServiceState::new(parts)), &counters.identity).await;
+    let started = std::time::Instant::now();
+    // Several tokens of one user: each pays for itself, all from the same limit.
+    let clients: Vec<_> = (0..4).map(|_| service.client(&tenant("acme"), "ann", &[])).collect();
+    let calls = clients.iter().flat_map(|client| (0..200).map(|_| client.get("/catalog/v1/counters?limit=1").send()));
+    let replies = futures::future::join_all(calls).await;
+    let passed = replies.iter().filter(|reply| reply.status == 200).count();
+    let allowed = 200.0 * (1.0 + started.elapsed().as_secs_f64());
+    assert!(passed >= 150, "{passed} passed");
+    assert!(f64::from(u32::try_from(passed).unwrap()) <= allowed + 1.0, "{passed} passed, {allowed} allowed");
+    assert!(replies.iter().any(|reply| reply.status == 429));
+}

@@ -54,7 +54,7 @@ fn system(identity: &TestIdentity) -> Caller {
 }
 
 fn client(service: &TestService) -> ServiceClient {
-    ServiceClient::new("catalog", service.base_url(), Duration::from_secs(2)).unwrap()
+    ServiceClient::new("catalog", service.base_url(), Duration::from_secs(2))
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn silence_and_nonsense_are_our_failure_not_the_clients() {
     let nonsense = client(&service).get(&caller, "/text").send::<Value>().await.unwrap_err();
     assert!(matches!(nonsense, CallError::Unexpected { .. }));
     assert_eq!(Problem::from(nonsense).status(), StatusCode::BAD_GATEWAY);
-    let nobody = ServiceClient::new("pricing", "http://127.0.0.1:1", Duration::from_secs(1)).unwrap();
+    let nobody = ServiceClient::new("pricing", "http://127.0.0.1:1", Duration::from_secs(1));
     let silence = nobody.get(&caller, "/me").send::<Value>().await.unwrap_err();
     assert_eq!(Problem::from(silence).status(), StatusCode::SERVICE_UNAVAILABLE);
 }
