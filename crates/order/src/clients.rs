@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use service_runtime::{CallError, Caller, ServiceClient};
 
 use crate::{
-    config::OrderConfig,
+    config::Config,
     model::{Acceptance, Order, OrderItem},
     rules::plan::stocked,
 };
@@ -75,12 +75,12 @@ type Ignored = serde::de::IgnoredAny;
 
 impl Clients {
     /// Clients at the configured addresses.
-    pub fn new(config: &OrderConfig) -> Result<Self, CallError> {
-        Ok(Self {
-            quote: ServiceClient::new("quote", &config.quote_url, config.call_timeout())?,
-            inventory: ServiceClient::new("inventory", &config.inventory_url, config.call_timeout())?,
+    pub fn new(config: &Config) -> Self {
+        Self {
+            quote: ServiceClient::new("quote", &config.quote_url, config.call_timeout()),
+            inventory: ServiceClient::new("inventory", &config.inventory_url, config.call_timeout()),
             reservation_ttl_secs: config.reservation_ttl_secs,
-        })
+        }
     }
 
     /// What was accepted of a quote's revision.

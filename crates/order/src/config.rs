@@ -10,7 +10,7 @@ pub const DEFAULTS: &str = include_str!("../default.toml");
 /// The section `order`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct OrderConfig {
+pub struct Config {
     /// Where the quote service answers.
     pub quote_url: String,
     /// Where inventory answers.
@@ -31,7 +31,7 @@ pub struct OrderConfig {
     pub poll_interval_ms: u64,
 }
 
-impl OrderConfig {
+impl Config {
     /// How long one call to another service may take.
     pub const fn call_timeout(&self) -> Duration {
         Duration::from_millis(self.call_timeout_ms)

@@ -10,14 +10,10 @@ mod problem;
 mod tasks;
 mod views;
 
-use std::sync::Arc;
-
-use axum::{Router, extract::FromRef};
-use service_runtime::{Role, ServiceState, service_router};
-use utoipa::openapi::OpenApi;
+use service_runtime::Role;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{clients::Clients, config::OrderConfig};
+use crate::State;
 
 /// Who reads orders.
 const READING: &[Role] = &[
@@ -36,25 +32,12 @@ const ORDERING: &[Role] = &[Role::Buyer, Role::SalesRep, Role::DealDesk, Role::O
 /// Who looks after tasks that fell out.
 const FULFILLING: &[Role] = &[Role::OrderAgent, Role::FulfilmentAgent, Role::System];
 
-/// What the handlers of this service share.
-#[derive(Clone, FromRef)]
-pub struct OrderService {
-    /// What every service has.
-    pub runtime: ServiceState,
-    /// The service's settings.
-    pub config: Arc<OrderConfig>,
-    /// The services it calls.
-    pub clients: Arc<Clients>,
-}
-
-/// The routes and their document.
-pub fn router(service: OrderService) -> (Router, OpenApi) {
-    let routes = OpenApiRouter::new()
+/// Every route, relative to the service's base path.
+pub fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::new()
         .routes(routes!(orders::create_order, orders::list_orders))
         .routes(routes!(orders::order_by_id))
         .routes(routes!(cancellations::request_cancellation, cancellations::list_cancellations))
         .routes(routes!(cancellations::cancellation_by_id))
-        .routes(routes!(tasks::retry_task));
-    let (paths, document) = service_router(crate::SERVICE, "quoin order", routes);
-    (paths.with_state(service), document)
+        .routes(routes!(tasks::retry_task))
 }

@@ -21,8 +21,60 @@ pub mod runner;
 pub mod store;
 pub mod workers;
 
-pub use config::{DEFAULTS, OrderConfig};
-pub use http::{OrderService, router};
+use std::sync::Arc;
 
-/// The service's name: its schema, its base path, its section of the settings.
+use ::events::Reaction;
+use axum::{Router, extract::FromRef};
+use futures::{FutureExt, future::BoxFuture};
+use service_runtime::{ServiceState, service_router};
+use tokio_util::sync::CancellationToken;
+use utoipa::openapi::OpenApi;
+
+use crate::{clients::Clients, runner::RunnerParts};
+
+pub use config::{Config, DEFAULTS};
+pub use events::TOPIC;
+
+/// The service's name, which is also its schema and the first part of its paths.
 pub const SERVICE: &str = "order";
+
+/// What every handler shares.
+#[derive(Clone, FromRef)]
+pub struct State {
+    /// Pools, caches, clock and the other things every service has.
+    pub runtime: ServiceState,
+    /// This service's settings.
+    pub config: Arc<Config>,
+    /// The services it calls.
+    pub clients: Arc<Clients>,
+}
+
+impl State {
+    /// Puts the parts together.
+    pub fn new(runtime: ServiceState, config: Config) -> Self {
+        let clients = Arc::new(Clients::new(&config));
+        Self { runtime, config: Arc::new(config), clients }
+    }
+}
+
+/// The HTTP side.
+pub fn router(state: State) -> Router {
+    let (router, _) = service_router(SERVICE, "Order", http::routes());
+    router.with_state(state)
+}
+
+/// The OpenAPI document of [`router`].
+pub fn openapi() -> OpenApi {
+    let (_, document) = service_router(SERVICE, "Order", http::routes());
+    document
+}
+
+/// The reactions this service works on; each is run by a consumer over the schema `order`.
+pub fn reactions(state: &State) -> Vec<Arc<dyn Reaction>> {
+    workers::reactions(&state.config)
+}
+
+/// The loops this service runs beside its reactions. The state's pool connects as `order_work`.
+pub fn workers(state: State, stop: CancellationToken) -> Vec<(&'static str, BoxFuture<'static, ()>)> {
+    vec![("order.fulfilment", workers::run_fulfilment(RunnerParts::of(&state), stop).boxed())]
+}

@@ -17,9 +17,10 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    State,
     clients::Clients,
     commands::{self, Actor, Outcome},
-    config::OrderConfig,
+    config::Config,
     error::{OrderError, OrderResult},
     store::tasks::{self, Claimed},
 };
@@ -38,15 +39,30 @@ pub struct RunnerParts {
     /// Connections as the work role.
     pub pool: PgPool,
     /// The services it calls.
-    pub clients: Clients,
+    pub clients: Arc<Clients>,
     /// The service's own identity, a token a tenant.
     pub tokens: ServiceTokens,
     /// The service's settings.
-    pub config: OrderConfig,
+    pub config: Arc<Config>,
     /// Wakes the relay.
     pub hints: OutboxHint,
     /// Names this runner in the rows it holds.
     pub name: String,
+}
+
+impl RunnerParts {
+    /// The parts in a worker process's state; the runner gets a name nobody else has.
+    pub fn of(state: &State) -> Self {
+        let runtime = &state.runtime;
+        Self {
+            pool: runtime.pool.clone(),
+            clients: Arc::clone(&state.clients),
+            tokens: runtime.tokens.clone(),
+            config: Arc::clone(&state.config),
+            hints: runtime.hints.clone(),
+            name: format!("{}:{}", crate::SERVICE, uuid::Uuid::now_v7()),
+        }
+    }
 }
 
 impl Runner {
@@ -83,7 +99,8 @@ impl Runner {
         for tenant in tenants {
             let claimed = self.claim(&tenant).await?;
             taken += claimed.len();
-            let attempts = claimed.into_iter().map(|claimed| self.attempt(&tenant, claimed));
+            // Collected first: a stream whose closure borrows cannot be shown to be Send.
+            let attempts: Vec<_> = claimed.into_iter().map(|claimed| self.attempt(&tenant, claimed)).collect();
             stream::iter(attempts)
                 .for_each_concurrent(usize::from(self.parts.config.task_concurrency), |done| done)
                 .await;

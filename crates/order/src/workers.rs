@@ -6,13 +6,13 @@ use events::Reaction;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::OrderConfig,
+    config::Config,
     events::OrderAccepted,
     runner::{Runner, RunnerParts},
 };
 
 /// The reactions of this service, each to be run as one consumer over the service's schema.
-pub fn reactions(config: &OrderConfig) -> Vec<Arc<dyn Reaction>> {
+pub fn reactions(config: &Config) -> Vec<Arc<dyn Reaction>> {
     vec![Arc::new(OrderAccepted::new(config.task_retries))]
 }
 

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use service_runtime::{CallError, Caller, IdempotencyKey, Problem, ServiceClient};
 
 use crate::{
-    config::QuoteConfig,
+    config::Config,
     error::{QuoteError, QuoteResult},
     model::{Adjustment, Item, Quote, ResolvedOffering},
 };
@@ -79,11 +79,11 @@ struct PriceRequestItem<'a> {
 
 impl Clients {
     /// Clients at the configured addresses.
-    pub fn new(config: &QuoteConfig) -> Result<Self, CallError> {
-        Ok(Self {
-            catalog: ServiceClient::new("catalog", &config.catalog_url, config.call_timeout())?,
-            pricing: ServiceClient::new("pricing", &config.pricing_url, config.call_timeout())?,
-        })
+    pub fn new(config: &Config) -> Self {
+        Self {
+            catalog: ServiceClient::new("catalog", &config.catalog_url, config.call_timeout()),
+            pricing: ServiceClient::new("pricing", &config.pricing_url, config.call_timeout()),
+        }
     }
 
     /// The publication buyers see now.

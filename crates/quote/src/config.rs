@@ -11,7 +11,7 @@ pub const DEFAULTS: &str = include_str!("../default.toml");
 /// The section `quote`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct QuoteConfig {
+pub struct Config {
     /// A deeper discount needs an approval.
     #[serde(with = "rust_decimal::serde::str")]
     pub approval_limit_percent: Decimal,
@@ -27,7 +27,7 @@ pub struct QuoteConfig {
     pub expiry_interval_ms: u64,
 }
 
-impl QuoteConfig {
+impl Config {
     /// How long one call to another service may take.
     pub const fn call_timeout(&self) -> Duration {
         Duration::from_millis(self.call_timeout_ms)

@@ -13,29 +13,13 @@ mod problem;
 mod quotes;
 mod respond;
 
-use std::sync::Arc;
-
-use axum::{Router, extract::FromRef};
-use service_runtime::{ServiceState, service_router};
-use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{clients::Clients, config::QuoteConfig};
+use crate::State;
 
-/// What the handlers of this service share.
-#[derive(Clone, FromRef)]
-pub struct QuoteService {
-    /// What every service has.
-    pub runtime: ServiceState,
-    /// The service's settings.
-    pub config: Arc<QuoteConfig>,
-    /// The services it calls.
-    pub clients: Arc<Clients>,
-}
-
-/// The routes and their document.
-pub fn router(service: QuoteService) -> (Router, OpenApi) {
-    let routes = OpenApiRouter::new()
+/// Every route, relative to the service's base path.
+pub fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::new()
         .routes(routes!(customers::import_customers))
         .routes(routes!(customers::list_customers))
         .routes(routes!(customers::customer_by_id))
@@ -58,7 +42,5 @@ pub fn router(service: QuoteService) -> (Router, OpenApi) {
         .routes(routes!(offers::unable_to_provide))
         .routes(routes!(offers::open_revision))
         .routes(routes!(offers::cancel_quote))
-        .routes(routes!(offers::lose_quote));
-    let (paths, document) = service_router(crate::SERVICE, "quoin quote", routes);
-    (paths.with_state(service), document)
+        .routes(routes!(offers::lose_quote))
 }

@@ -20,8 +20,62 @@ pub mod rules;
 pub mod store;
 pub mod workers;
 
-pub use config::{DEFAULTS, QuoteConfig};
-pub use http::{QuoteService, router};
+use std::sync::Arc;
 
-/// The service's name: its schema, its base path, its section of the settings.
+use ::events::Reaction;
+use axum::{Router, extract::FromRef};
+use futures::{FutureExt, future::BoxFuture};
+use service_runtime::{ServiceState, service_router};
+use tokio_util::sync::CancellationToken;
+use utoipa::openapi::OpenApi;
+
+use crate::clients::Clients;
+
+pub use config::{Config, DEFAULTS};
+pub use events::TOPIC;
+
+/// The service's name, which is also its schema and the first part of its paths.
 pub const SERVICE: &str = "quote";
+
+/// What every handler shares.
+#[derive(Clone, FromRef)]
+pub struct State {
+    /// Pools, caches, clock and the other things every service has.
+    pub runtime: ServiceState,
+    /// This service's settings.
+    pub config: Arc<Config>,
+    /// The services it calls.
+    pub clients: Arc<Clients>,
+}
+
+impl State {
+    /// Puts the parts together.
+    pub fn new(runtime: ServiceState, config: Config) -> Self {
+        let clients = Arc::new(Clients::new(&config));
+        Self { runtime, config: Arc::new(config), clients }
+    }
+}
+
+/// The HTTP side.
+pub fn router(state: State) -> Router {
+    let (router, _) = service_router(SERVICE, "Quote", http::routes());
+    router.with_state(state)
+}
+
+/// The OpenAPI document of [`router`].
+pub fn openapi() -> OpenApi {
+    let (_, document) = service_router(SERVICE, "Quote", http::routes());
+    document
+}
+
+/// The reactions this service works on; each is run by a consumer over the schema `quote`.
+pub fn reactions(state: &State) -> Vec<Arc<dyn Reaction>> {
+    workers::reactions(&state.runtime.caches)
+}
+
+/// The loops this service runs beside its reactions. The state's pool connects as `quote_work`.
+pub fn workers(state: State, stop: CancellationToken) -> Vec<(&'static str, BoxFuture<'static, ()>)> {
+    let (pool, every) = (state.runtime.pool.clone(), state.config.expiry_interval());
+    let sweep = workers::run_expiry(pool, every, state.runtime.hints.clone(), stop);
+    vec![("quote.expiry", sweep.boxed())]
+}

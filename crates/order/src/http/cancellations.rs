@@ -1,6 +1,6 @@
 //! Cancellations as task resources.
 
-use axum::{Json, extract::State, response::Response};
+use axum::{Json, extract::State as Shared, response::Response};
 use kernel::{CancellationId, OrderId};
 use service_runtime::{
     ApiResult, Caller, CommandResponse, OptionalIfMatch, PathId, PathIds2, Problem, ProblemDocument,
@@ -8,7 +8,7 @@ use service_runtime::{
 };
 
 use super::{
-    ORDERING, OrderService, READING,
+    ORDERING, READING, State,
     bodies::CancellationBody,
     views::{CancellationView, Cancellations, location},
 };
@@ -28,7 +28,7 @@ use crate::{
         (status = 409, description = "Nothing is left to cancel", body = ProblemDocument),
         (status = 422, description = "More than was ordered, or not an item of the order", body = ProblemDocument)))]
 pub async fn request_cancellation(
-    State(service): State<OrderService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     PathId(order_id): PathId<OrderId>,
     OptionalIfMatch(expected): OptionalIfMatch,
@@ -56,7 +56,7 @@ pub async fn request_cancellation(
         (status = 200, description = "Oldest first", body = Cancellations),
         (status = 404, description = "No such order", body = ProblemDocument)))]
 pub async fn list_cancellations(
-    State(service): State<OrderService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     PathId(order): PathId<OrderId>,
 ) -> ApiResult<Json<Cancellations>> {
@@ -72,7 +72,7 @@ pub async fn list_cancellations(
         (status = 200, description = "The cancellation", body = CancellationView),
         (status = 404, description = "No such cancellation", body = ProblemDocument)))]
 pub async fn cancellation_by_id(
-    State(service): State<OrderService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     PathIds2(order, id): PathIds2<OrderId, CancellationId>,
 ) -> ApiResult<Json<CancellationView>> {

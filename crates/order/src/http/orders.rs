@@ -3,7 +3,7 @@
 use axum::http::{HeaderValue, header};
 use axum::{
     Json,
-    extract::State,
+    extract::State as Shared,
     response::{IntoResponse, Response},
 };
 use kernel::{OrderId, QuoteId};
@@ -15,7 +15,7 @@ use service_runtime::{
 use utoipa::IntoParams;
 
 use super::{
-    ORDERING, OrderService, READING,
+    ORDERING, READING, State,
     bodies::NewOrderBody,
     views::{OrderView, location, order_view},
 };
@@ -37,7 +37,7 @@ use crate::{
         (status = 400, description = "No Idempotency-Key", body = ProblemDocument),
         (status = 422, description = "The revision was not accepted", body = ProblemDocument)))]
 pub async fn create_order(
-    State(service): State<OrderService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     RequiredIdempotencyKey(key): RequiredIdempotencyKey,
     Valid(body): Valid<NewOrderBody>,
@@ -59,7 +59,7 @@ pub async fn create_order(
     Ok(created.await)
 }
 
-async fn accepted(service: &OrderService, caller: &Caller, body: &NewOrderBody) -> Result<Acceptance, OrderError> {
+async fn accepted(service: &State, caller: &Caller, body: &NewOrderBody) -> Result<Acceptance, OrderError> {
     match service.clients.acceptance(caller, body.quote_id, body.revision_no).await {
         Ok(acceptance) if (acceptance.quote_id, acceptance.revision_no) == (body.quote_id, body.revision_no) => {
             Ok(acceptance)
@@ -76,7 +76,7 @@ async fn accepted(service: &OrderService, caller: &Caller, body: &NewOrderBody) 
         (status = 200, description = "The order", body = OrderView),
         (status = 404, description = "No such order", body = ProblemDocument)))]
 pub async fn order_by_id(
-    State(service): State<OrderService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     PathId(id): PathId<OrderId>,
 ) -> ApiResult<Response> {
@@ -113,7 +113,7 @@ pub struct ListQuery {
         (status = 200, description = "One page", body = Page<OrderHeader>),
         (status = 400, description = "Unknown parameter or foreign cursor", body = ProblemDocument)))]
 pub async fn list_orders(
-    State(service): State<OrderService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     Params(query): Params<ListQuery>,
 ) -> ApiResult<Json<Page<OrderHeader>>> {

@@ -1,6 +1,6 @@
 //! Tasks that fell out.
 
-use axum::{extract::State, response::Response};
+use axum::{extract::State as Shared, response::Response};
 use kernel::{OrderId, TaskId};
 use service_runtime::{
     ApiResult, Caller, CommandResponse, OptionalIdempotencyKey, OptionalIfMatch, PathIds2, Problem, ProblemDocument,
@@ -8,7 +8,7 @@ use service_runtime::{
 };
 
 use super::{
-    FULFILLING, OrderService,
+    FULFILLING, State,
     views::{OrderView, order_view},
 };
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
         (status = 404, description = "No such task", body = ProblemDocument),
         (status = 409, description = "The task has not fallen out", body = ProblemDocument)))]
 pub async fn retry_task(
-    State(service): State<OrderService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     PathIds2(order, task): PathIds2<OrderId, TaskId>,
     OptionalIfMatch(expected): OptionalIfMatch,

@@ -154,8 +154,10 @@ async fn give_back(
 ) -> Result<(), CallError> {
     let item_of = |id| -> Option<&OrderItem> { stocked(order).find(|item| item.id == id) };
     let returns = request.items.iter().filter_map(|line| Some((item_of(line.item_id)?, line.quantity)));
-    stream::iter(returns)
-        .map(|(item, quantity)| parts.clients.give_back(caller, request.id, item, quantity))
+    // Collected first: a stream whose closure borrows cannot be shown to be Send.
+    let calls: Vec<_> =
+        returns.map(|(item, quantity)| parts.clients.give_back(caller, request.id, item, quantity)).collect();
+    stream::iter(calls)
         .buffer_unordered(RETURNS_AT_ONCE)
         .try_collect()
         .await

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use axum::{Json, extract::State, response::Response};
+use axum::{Json, extract::State as Shared, response::Response};
 use kernel::CustomerId;
 use serde::{Deserialize, Serialize};
 use service_runtime::{
@@ -12,7 +12,7 @@ use service_runtime::{
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    QuoteService,
+    State,
     bodies::{CustomerBody, ImportBody},
     quotes::READING,
 };
@@ -68,7 +68,7 @@ impl From<Vec<ImportedCustomer>> for ImportReport {
         (status = 200, description = "What was done", body = ImportReport),
         (status = 422, description = "The request breaks a rule; nothing was imported", body = ProblemDocument)))]
 pub async fn import_customers(
-    State(service): State<QuoteService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     OptionalIdempotencyKey(key): OptionalIdempotencyKey,
     Valid(body): Valid<ImportBody>,
@@ -117,7 +117,7 @@ pub struct CustomersQuery {
         (status = 200, description = "One page", body = Page<Customer>),
         (status = 400, description = "Unknown parameter or foreign cursor", body = ProblemDocument)))]
 pub async fn list_customers(
-    State(service): State<QuoteService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     Params(query): Params<CustomersQuery>,
 ) -> ApiResult<Json<Page<Customer>>> {
@@ -140,7 +140,7 @@ pub async fn list_customers(
         (status = 200, description = "The customer", body = Customer),
         (status = 404, description = "No such customer", body = ProblemDocument)))]
 pub async fn customer_by_id(
-    State(service): State<QuoteService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     PathId(id): PathId<CustomerId>,
 ) -> ApiResult<Versioned<Customer>> {

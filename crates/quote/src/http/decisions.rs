@@ -1,6 +1,6 @@
 //! From draft to approved: price, submit, approve, reject, recall.
 
-use axum::{extract::State, response::Response};
+use axum::{extract::State as Shared, response::Response};
 use cache_ports::quote::QuoteSummary;
 use kernel::QuoteId;
 use service_runtime::{
@@ -9,7 +9,7 @@ use service_runtime::{
 };
 
 use super::{
-    QuoteService,
+    State,
     bodies::{ApproveBody, RejectBody},
     respond::change,
 };
@@ -28,7 +28,7 @@ use crate::{
         (status = 412, description = "The quote was changed meanwhile", body = ProblemDocument),
         (status = 422, description = "A line cannot be priced", body = ProblemDocument)))]
 pub async fn price_revision(
-    State(service): State<QuoteService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     PathIds2(id, n): PathIds2<QuoteId, u32>,
     IfMatch(version): IfMatch,
@@ -55,7 +55,7 @@ pub async fn price_revision(
         (status = 412, description = "The quote was changed meanwhile", body = ProblemDocument),
         (status = 422, description = "Something is missing", body = ProblemDocument)))]
 pub async fn submit_revision(
-    State(service): State<QuoteService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     PathIds2(id, n): PathIds2<QuoteId, u32>,
     IfMatch(version): IfMatch,
@@ -79,7 +79,7 @@ pub async fn submit_revision(
         (status = 403, description = "Separation of duties", body = ProblemDocument),
         (status = 409, description = "Not in approval, or the content is another", body = ProblemDocument)))]
 pub async fn approve_revision(
-    State(service): State<QuoteService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     PathIds2(id, n): PathIds2<QuoteId, u32>,
     OptionalIfMatch(expected): OptionalIfMatch,
@@ -104,7 +104,7 @@ pub async fn approve_revision(
         (status = 409, description = "Not in approval, or the content is another", body = ProblemDocument),
         (status = 422, description = "The comment is missing", body = ProblemDocument)))]
 pub async fn reject_revision(
-    State(service): State<QuoteService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     PathIds2(id, n): PathIds2<QuoteId, u32>,
     OptionalIfMatch(expected): OptionalIfMatch,
@@ -128,7 +128,7 @@ pub async fn reject_revision(
         (status = 409, description = "Neither in approval nor approved", body = ProblemDocument),
         (status = 412, description = "The quote was changed meanwhile", body = ProblemDocument)))]
 pub async fn recall_revision(
-    State(service): State<QuoteService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     PathIds2(id, n): PathIds2<QuoteId, u32>,
     IfMatch(version): IfMatch,

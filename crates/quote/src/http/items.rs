@@ -1,12 +1,12 @@
 //! The lines of a draft.
 
-use axum::{extract::State, response::Response};
+use axum::{extract::State as Shared, response::Response};
 use cache_ports::quote::QuoteSummary;
 use kernel::{QuoteId, QuoteItemId};
 use service_runtime::{ApiResult, Caller, IfMatch, PathIds2, PathIds3, ProblemDocument, Valid};
 
 use super::{
-    QuoteService,
+    State,
     bodies::{ItemPatchBody, NewItemBody},
     respond::change,
 };
@@ -24,7 +24,7 @@ use crate::{
         (status = 412, description = "The quote was changed meanwhile", body = ProblemDocument),
         (status = 422, description = "The request breaks a rule", body = ProblemDocument)))]
 pub async fn add_item(
-    State(service): State<QuoteService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     PathIds2(id, n): PathIds2<QuoteId, u32>,
     IfMatch(version): IfMatch,
@@ -51,7 +51,7 @@ pub async fn add_item(
         (status = 412, description = "The quote was changed meanwhile", body = ProblemDocument),
         (status = 422, description = "The request breaks a rule", body = ProblemDocument)))]
 pub async fn change_item(
-    State(service): State<QuoteService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     PathIds3(id, n, item): PathIds3<QuoteId, u32, QuoteItemId>,
     IfMatch(version): IfMatch,
@@ -76,7 +76,7 @@ pub async fn change_item(
         (status = 409, description = "Not a draft", body = ProblemDocument),
         (status = 412, description = "The quote was changed meanwhile", body = ProblemDocument)))]
 pub async fn remove_item(
-    State(service): State<QuoteService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     PathIds3(id, n, item): PathIds3<QuoteId, u32, QuoteItemId>,
     IfMatch(version): IfMatch,

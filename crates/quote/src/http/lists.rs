@@ -1,12 +1,12 @@
 //! Lists of quotes.
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State as Shared};
 use kernel::{CustomerId, QuoteId};
 use serde::Deserialize;
 use service_runtime::{ApiResult, Caller, Limit, Page, Params, ProblemDocument};
 use utoipa::IntoParams;
 
-use super::{QuoteService, quotes::READING};
+use super::{State, quotes::READING};
 use crate::{
     model::{QuoteHeader, QuoteState},
     queries,
@@ -45,7 +45,7 @@ impl ListQuery {
         (status = 200, description = "One page", body = Page<QuoteHeader>),
         (status = 400, description = "Unknown parameter or foreign cursor", body = ProblemDocument)))]
 pub async fn list_quotes(
-    State(service): State<QuoteService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     Params(query): Params<ListQuery>,
 ) -> ApiResult<Json<Page<QuoteHeader>>> {

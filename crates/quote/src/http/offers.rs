@@ -1,6 +1,6 @@
 //! The offer and what becomes of it; the negotiation beside and after it.
 
-use axum::{extract::State, response::Response};
+use axum::{extract::State as Shared, response::Response};
 use cache_ports::quote::QuoteSummary;
 use kernel::QuoteId;
 use service_runtime::{
@@ -9,7 +9,7 @@ use service_runtime::{
 };
 
 use super::{
-    QuoteService,
+    State,
     bodies::{AcceptBody, PresentBody, ReasonBody},
     respond::change,
 };
@@ -27,7 +27,7 @@ use crate::{
         (status = 409, description = "Not approved", body = ProblemDocument),
         (status = 412, description = "The quote was changed meanwhile", body = ProblemDocument)))]
 pub async fn present_revision(
-    State(service): State<QuoteService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     PathIds2(id, n): PathIds2<QuoteId, u32>,
     IfMatch(version): IfMatch,
@@ -50,7 +50,7 @@ pub async fn present_revision(
         (status = 200, description = "The quote", body = QuoteSummary),
         (status = 409, description = "Not on offer, overdue, or another content", body = ProblemDocument)))]
 pub async fn accept_revision(
-    State(service): State<QuoteService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     PathIds2(id, n): PathIds2<QuoteId, u32>,
     OptionalIfMatch(expected): OptionalIfMatch,
@@ -74,7 +74,7 @@ pub async fn accept_revision(
         (status = 409, description = "Not on offer", body = ProblemDocument),
         (status = 412, description = "The quote was changed meanwhile", body = ProblemDocument)))]
 pub async fn decline_revision(
-    State(service): State<QuoteService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     PathIds2(id, n): PathIds2<QuoteId, u32>,
     IfMatch(version): IfMatch,
@@ -98,7 +98,7 @@ pub async fn decline_revision(
         (status = 409, description = "Not on offer", body = ProblemDocument),
         (status = 412, description = "The quote was changed meanwhile", body = ProblemDocument)))]
 pub async fn request_changes(
-    State(service): State<QuoteService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     PathIds2(id, n): PathIds2<QuoteId, u32>,
     IfMatch(version): IfMatch,
@@ -122,7 +122,7 @@ pub async fn request_changes(
         (status = 409, description = "Not a draft", body = ProblemDocument),
         (status = 412, description = "The quote was changed meanwhile", body = ProblemDocument)))]
 pub async fn unable_to_provide(
-    State(service): State<QuoteService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     PathIds2(id, n): PathIds2<QuoteId, u32>,
     IfMatch(version): IfMatch,
@@ -146,7 +146,7 @@ pub async fn unable_to_provide(
         (status = 409, description = "Something is in preparation already", body = ProblemDocument),
         (status = 412, description = "The quote was changed meanwhile", body = ProblemDocument)))]
 pub async fn open_revision(
-    State(service): State<QuoteService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     PathId(id): PathId<QuoteId>,
     IfMatch(version): IfMatch,
@@ -168,7 +168,7 @@ pub async fn open_revision(
         (status = 200, description = "The quote", body = QuoteSummary),
         (status = 409, description = "On offer, accepted or ended", body = ProblemDocument)))]
 pub async fn cancel_quote(
-    State(service): State<QuoteService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     PathId(id): PathId<QuoteId>,
     OptionalIfMatch(expected): OptionalIfMatch,
@@ -192,7 +192,7 @@ pub async fn cancel_quote(
         (status = 409, description = "Accepted or ended", body = ProblemDocument),
         (status = 412, description = "The quote was changed meanwhile", body = ProblemDocument)))]
 pub async fn lose_quote(
-    State(service): State<QuoteService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     PathId(id): PathId<QuoteId>,
     IfMatch(version): IfMatch,

@@ -1,6 +1,6 @@
 //! Creating and reading quotes.
 
-use axum::{extract::State, response::Response};
+use axum::{extract::State as Shared, response::Response};
 use cache_ports::quote::QuoteSummary;
 use kernel::QuoteId;
 use serde::Serialize;
@@ -10,7 +10,7 @@ use service_runtime::{
 };
 use utoipa::ToSchema;
 
-use super::{QuoteService, bodies::NewQuoteBody, respond::location};
+use super::{State, bodies::NewQuoteBody, respond::location};
 use crate::{
     commands::{self, Actor},
     model::Acceptance,
@@ -33,7 +33,7 @@ pub(super) const READING: &[Role] =
         (status = 409, description = "Another quote has this external id", body = ProblemDocument),
         (status = 422, description = "The request breaks a rule", body = ProblemDocument)))]
 pub async fn create_quote(
-    State(service): State<QuoteService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     OptionalIdempotencyKey(key): OptionalIdempotencyKey,
     Valid(body): Valid<NewQuoteBody>,
@@ -57,7 +57,7 @@ pub async fn create_quote(
         (status = 200, description = "The quote", body = QuoteSummary),
         (status = 404, description = "No such quote", body = ProblemDocument)))]
 pub async fn quote_by_id(
-    State(service): State<QuoteService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     PathId(id): PathId<QuoteId>,
     MinVersion(min_version): MinVersion,
@@ -78,7 +78,7 @@ pub async fn quote_by_id(
         (status = 200, description = "The quote with that revision", body = QuoteSummary),
         (status = 404, description = "No such quote or revision", body = ProblemDocument)))]
 pub async fn revision_by_no(
-    State(service): State<QuoteService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     PathIds2(id, n): PathIds2<QuoteId, u32>,
 ) -> ApiResult<Versioned<QuoteSummary>> {
@@ -96,7 +96,7 @@ pub async fn revision_by_no(
         (status = 200, description = "The acceptance", body = Acceptance),
         (status = 404, description = "This revision was not accepted", body = ProblemDocument)))]
 pub async fn acceptance_of_revision(
-    State(service): State<QuoteService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     PathIds2(id, n): PathIds2<QuoteId, u32>,
 ) -> ApiResult<axum::Json<Acceptance>> {
@@ -139,7 +139,7 @@ pub struct History {
         (status = 200, description = "The state changes", body = History),
         (status = 404, description = "No such quote", body = ProblemDocument)))]
 pub async fn history_of_quote(
-    State(service): State<QuoteService>,
+    Shared(service): Shared<State>,
     caller: Caller,
     PathId(id): PathId<QuoteId>,
 ) -> ApiResult<axum::Json<History>> {

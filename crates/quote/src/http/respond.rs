@@ -5,7 +5,7 @@ use kernel::QuoteId;
 use serde::Serialize;
 use service_runtime::{Caller, CommandResponse, IdempotencyKey, Problem, TenantTx, idempotent};
 
-use super::QuoteService;
+use super::State;
 use crate::{
     commands::Actor,
     error::QuoteResult,
@@ -21,7 +21,7 @@ pub fn location(quote: QuoteId) -> String {
 
 /// Runs a command that changes an existing quote; answers the quote as the caller may see it.
 pub async fn change<F>(
-    service: &QuoteService,
+    service: &State,
     caller: &Caller,
     key: Option<&IdempotencyKey>,
     route: &'static str,
@@ -47,7 +47,7 @@ where
 }
 
 /// The fast path of invalidation: best effort, off the request's path. The event does the same for certain.
-fn drop_soon(service: &QuoteService, caller: &Caller, changed: (QuoteId, [u32; 1], kernel::Version)) {
+fn drop_soon(service: &State, caller: &Caller, changed: (QuoteId, [u32; 1], kernel::Version)) {
     let (cache, tenant) = (service.runtime.caches.quote.clone(), caller.tenant.clone());
     let (quote, revisions, version) = changed;
     tokio::spawn(async move { drop_summaries(cache.as_ref(), &tenant, quote, &revisions, version).await });

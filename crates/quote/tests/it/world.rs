@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cache_engine::{Engine, EngineConfig, MemoryStore};
 use cache_ports::Caches;
 use kernel::TenantId;
-use quote::{QuoteConfig, QuoteService, clients::Clients};
+use quote::{Config, State};
 use serde_json::{Value, json};
 use service_runtime::{
     Role, Settings,
@@ -40,8 +40,7 @@ impl World {
         let config = config(&neighbours::start(Arc::clone(&asked)).await);
         let identity = TestIdentity::new();
         let runtime = identity.service_state(quote::SERVICE, serve, caches.clone());
-        let clients = Arc::new(Clients::new(&config).unwrap());
-        let (router, _) = quote::router(QuoteService { runtime, config: Arc::new(config), clients });
+        let router = quote::router(State::new(runtime, config));
         let service = TestService::start(router, &identity).await;
         let tenant = "acme".parse().unwrap();
         Self { service, caches, asked, tenant, owner, work, database }
@@ -134,9 +133,9 @@ impl World {
 }
 
 /// The settings of the tests: the defaults, with the neighbours' address.
-fn config(neighbours: &str) -> QuoteConfig {
+fn config(neighbours: &str) -> Config {
     let settings = Settings::load(&[quote::DEFAULTS], None).unwrap();
-    let mut config: QuoteConfig = settings.section("quote").unwrap();
+    let mut config: Config = settings.section("quote").unwrap();
     neighbours.clone_into(&mut config.catalog_url);
     neighbours.clone_into(&mut config.pricing_url);
     config
