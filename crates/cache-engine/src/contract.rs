@@ -119,6 +119,7 @@ macro_rules! contract_suite {
             protocol::a_lease_is_held_by_one_until_it_ends,
             protocol::a_refresh_leaves_the_value_readable,
             protocol::a_lease_over_a_value_ends_before_the_value,
+            protocol::a_lease_does_not_lengthen_the_life_of_a_value,
             protocol::a_tombstone_outlives_the_lease_taken_over_it,
             protocol::absence_is_older_than_any_version,
             protocol::garbage_gives_way_and_newer_formats_do_not,
@@ -150,8 +151,10 @@ macro_rules! contract_suite {
             lies::a_newer_schema_is_left_alone,
             lies::an_older_schema_is_replaced,
             coordination::a_lock_belongs_to_its_holder,
+            coordination::a_lock_is_never_held_longer_than_declared,
             coordination::a_limit_lets_exactly_its_units_pass,
             coordination::limits_are_taken_together_or_not_at_all,
+            coordination::a_changed_policy_counts_anew,
             coordination::a_done_command_is_remembered_byte_for_byte,
             model::no_sampled_interleaving_leaves_an_old_value,
         }

@@ -1,15 +1,18 @@
 //! The frame: a fixed header, the key it belongs to, and a payload, in one string.
 //!
-//! Owns the layout, writing, and every reason to reject what was read. The scripts of cache-redis read the first fields by
-//! their offsets, so the layout only changes together with them. Must never know a value's type.
+//! Owns the layout and writing; every reason to reject what was read is in `judge`. The scripts of cache-redis read the first
+//! fields by their offsets, so the layout only changes together with them. Must never know a value's type.
+
+mod judge;
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use cache_ports::keyspace::Keyspace;
 use kernel::Version;
 
-use crate::store::{LeaseToken, Stored};
+use crate::store::LeaseToken;
+
+pub use judge::{Rejection, Verdict, judge};
 
 /// Length of the header.
 pub const HEADER_BYTES: usize = 64;
@@ -165,11 +168,14 @@ pub fn write(content: &Content<'_>) -> Result<Vec<u8>, Oversize> {
     }
     let compress = payload.len() > content.keyspace.size.compress_above_bytes as usize;
     let packed = compress.then(|| lz4_flex::block::compress_prepend_size(payload));
-    let body = packed.as_deref().unwrap_or(payload);
+    assemble(content, packed.as_deref().unwrap_or(payload), if compress { COMPRESSED } else { 0 })
+}
+
+fn assemble(content: &Content<'_>, body: &[u8], flags: u8) -> Result<Vec<u8>, Oversize> {
     let kind = if content.payload.is_some() { Kind::Value } else { Kind::Negative };
     let mut out = Vec::with_capacity(HEADER_BYTES + content.key.len() + body.len());
     out.extend_from_slice(&bare(kind, content.version));
-    out[offset::FLAGS] = if compress { COMPRESSED } else { 0 };
+    out[offset::FLAGS] = flags;
     put(&mut out, offset::SCHEMA, &content.keyspace.schema.current.to_be_bytes());
     put(&mut out, offset::SOFT, &millis(content.life.soft).to_be_bytes());
     put(&mut out, offset::HARD, &millis(content.life.hard).to_be_bytes());
@@ -230,155 +236,4 @@ pub(crate) fn millis(duration: Duration) -> u32 {
 /// The limit is of the payload, packed or not.
 fn max_payload(keyspace: &Keyspace) -> usize {
     keyspace.size.max_bytes as usize
-}
-
-/// Why a frame cannot be used. Each is a miss, counted by its reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Rejection {
-    /// Its life is over by the store's clock.
-    Expired,
-    /// A newer program wrote it. It is left alone.
-    NewerSchema,
-    /// This program no longer reads such old ones.
-    OlderSchema,
-    /// Older than the caller demands.
-    Version,
-    /// It belongs to another tenant.
-    Tenant,
-    /// It belongs to another key.
-    Identity,
-    /// It is bigger than its keyspace allows.
-    Oversize,
-    /// It does not parse, or its checksum is wrong, or it has no end.
-    Corrupt,
-}
-
-/// What a read found, judged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// A usable value.
-    Value {
-        /// Its version.
-        version: Version,
-        /// Time since it was filled.
-        age: Duration,
-        /// Time until it is stale; zero once it is.
-        fresh_for: Duration,
-        /// The payload, unpacked.
-        payload: Bytes,
-    },
-    /// The authority said, that long ago, that there is no such thing.
-    Negative {
-        /// Time since it was filled.
-        age: Duration,
-    },
-    /// Nothing to use: empty, a tombstone or a lease.
-    Nothing,
-    /// Something that must not be used. A value's version, if the caller wants to lease over it.
-    Rejected(Rejection, Option<Version>),
-}
-
-/// Judges what lies under `key`, for a caller who demands at least `min`.
-pub fn judge(keyspace: &Keyspace, key: &str, min: Version, stored: &Stored) -> Verdict {
-    let bytes = &stored.bytes;
-    if bytes.len() > HEADER_BYTES + key.len() + max_payload(keyspace) {
-        return Verdict::Rejected(Rejection::Oversize, None);
-    }
-    let header = match glance(bytes) {
-        Glance::Newer => return Verdict::Rejected(Rejection::NewerSchema, None),
-        Glance::Garbage => return Verdict::Rejected(Rejection::Corrupt, None),
-        Glance::Ours(header) => header,
-    };
-    if matches!(header.kind, Kind::Tombstone | Kind::Lease) {
-        return Verdict::Nothing;
-    }
-    let reject = |why| Verdict::Rejected(why, Some(header.version));
-    let frame = match Frame::parse(bytes) {
-        Ok(frame) => frame,
-        Err(why) => return Verdict::Rejected(why, None),
-    };
-    if let Err(why) = belongs(key, frame.identity) {
-        return Verdict::Rejected(why, None);
-    }
-    if frame.schema > keyspace.schema.current {
-        return reject(Rejection::NewerSchema);
-    }
-    if frame.schema < keyspace.schema.oldest_readable {
-        return reject(Rejection::OlderSchema);
-    }
-    let Some(remaining) = stored.remaining else { return Verdict::Rejected(Rejection::Corrupt, None) };
-    let age = frame.hard.saturating_sub(remaining);
-    if remaining.is_zero() || age >= frame.hard {
-        return reject(Rejection::Expired);
-    }
-    if header.kind == Kind::Negative {
-        return if min > Version::ZERO { reject(Rejection::Version) } else { Verdict::Negative { age } };
-    }
-    if header.version < min {
-        return reject(Rejection::Version);
-    }
-    match frame.unpack(bytes, keyspace) {
-        Ok(payload) => {
-            Verdict::Value { version: header.version, age, fresh_for: frame.soft.saturating_sub(age), payload }
-        }
-        Err(why) => Verdict::Rejected(why, None),
-    }
-}
-
-fn belongs(key: &str, identity: &[u8]) -> Result<(), Rejection> {
-    if identity == key.as_bytes() {
-        return Ok(());
-    }
-    // The tenant is the second segment of every key of one keyspace.
-    let tenant = |text: &[u8]| text.split(|byte| *byte == b':').nth(1).map(<[u8]>::to_vec);
-    Err(if tenant(identity) == tenant(key.as_bytes()) { Rejection::Identity } else { Rejection::Tenant })
-}
-
-/// The variable parts of a frame whose lengths and checksum are right.
-struct Frame<'a> {
-    identity: &'a [u8],
-    body_at: usize,
-    compressed: bool,
-    schema: u16,
-    soft: Duration,
-    hard: Duration,
-}
-
-impl<'a> Frame<'a> {
-    fn parse(bytes: &'a [u8]) -> Result<Self, Rejection> {
-        let header = bytes.first_chunk::<HEADER_BYTES>().ok_or(Rejection::Corrupt)?;
-        let identity_len = usize::from(u16::from_be_bytes(array(header, offset::IDENTITY_LEN)));
-        let body_len = u32::from_be_bytes(array(header, offset::BODY_LEN)) as usize;
-        let body_at = HEADER_BYTES + identity_len;
-        if bytes.len() != body_at + body_len || u32::from_be_bytes(array(header, offset::CHECKSUM)) != checksum(bytes) {
-            return Err(Rejection::Corrupt);
-        }
-        let flags = header[offset::FLAGS];
-        if flags & !COMPRESSED != 0 {
-            return Err(Rejection::NewerSchema);
-        }
-        let duration = |at| Duration::from_millis(u32::from_be_bytes(array(header, at)).into());
-        Ok(Self {
-            identity: &bytes[HEADER_BYTES..body_at],
-            body_at,
-            compressed: flags & COMPRESSED != 0,
-            schema: u16::from_be_bytes(array(header, offset::SCHEMA)),
-            soft: duration(offset::SOFT),
-            hard: duration(offset::HARD),
-        })
-    }
-
-    fn unpack(&self, bytes: &Bytes, keyspace: &Keyspace) -> Result<Bytes, Rejection> {
-        let limit = max_payload(keyspace);
-        let body = bytes.slice(self.body_at..);
-        if !self.compressed {
-            return if body.len() > limit { Err(Rejection::Oversize) } else { Ok(body) };
-        }
-        // The length stands in front; it is checked before a byte is unpacked.
-        let (size, packed) = lz4_flex::block::uncompressed_size(&body).map_err(|_| Rejection::Corrupt)?;
-        if size > limit {
-            return Err(Rejection::Oversize);
-        }
-        lz4_flex::block::decompress(packed, size).map(Bytes::from).map_err(|_| Rejection::Corrupt)
-    }
 }

@@ -25,10 +25,15 @@ use crate::{
     },
 };
 
-/// A development machine's worth of entries; beyond it entries are evicted, as a full Redis would.
-const MOST_ENTRIES: usize = 200_000;
-/// The same in bytes of keys and values.
-const MOST_BYTES: usize = 256 * 1024 * 1024;
+/// How much is kept; beyond it entries are evicted, as a full Redis would.
+#[derive(Debug, Clone, Copy)]
+struct Bound {
+    entries: usize,
+    bytes: usize,
+}
+
+/// Enough for a development machine.
+const DEVELOPMENT: Bound = Bound { entries: 200_000, bytes: 256 * 1024 * 1024 };
 
 /// See the module.
 #[derive(Debug)]
@@ -38,11 +43,12 @@ pub struct MemoryStore {
     guards: Guards,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Table {
     entries: HashMap<String, Entry>,
     counts: HashMap<String, Count>,
     bytes: usize,
+    bound: Bound,
 }
 
 #[derive(Debug, Clone)]
@@ -70,12 +76,13 @@ impl MemoryStore {
     }
 
     fn guarded_by(guards: Guards) -> Self {
-        Self { table: Mutex::default(), began: Instant::now(), guards }
+        Self { table: Mutex::new(Table::bounded_by(DEVELOPMENT)), began: Instant::now(), guards }
     }
 
     /// Forgets everything.
     pub fn flush(&self) {
-        *self.lock() = Table::default();
+        let mut table = self.lock();
+        *table = Table::bounded_by(table.bound);
     }
 
     /// Forgets one key, as an eviction would.
@@ -117,6 +124,10 @@ impl MemoryStore {
 }
 
 impl Table {
+    fn bounded_by(bound: Bound) -> Self {
+        Self { entries: HashMap::new(), counts: HashMap::new(), bytes: 0, bound }
+    }
+
     fn stored(&self, key: &str, now: Instant) -> Option<Stored> {
         let entry = self.entries.get(key).filter(|entry| entry.ends.is_none_or(|ends| ends > now))?;
         Some(Stored { bytes: entry.bytes.clone(), remaining: entry.ends.map(|ends| ends - now) })
@@ -126,7 +137,7 @@ impl Table {
         self.remove(key);
         self.bytes += key.len() + bytes.len();
         self.entries.insert(key.to_owned(), Entry { bytes, ends });
-        if self.entries.len() > MOST_ENTRIES || self.bytes > MOST_BYTES {
+        if self.entries.len() > self.bound.entries || self.bytes > self.bound.bytes {
             self.make_room();
         }
     }
@@ -149,7 +160,7 @@ impl Table {
     /// Drops what has ended, and then a tenth of the rest: any entry may vanish at any time.
     fn make_room(&mut self) {
         let now = Instant::now();
-        let mut quota = self.entries.len() / 10;
+        let mut quota = self.entries.len().div_ceil(10);
         let bytes = &mut self.bytes;
         self.entries.retain(|key, entry| {
             let ended = entry.ends.is_some_and(|ends| ends <= now);
@@ -166,11 +177,11 @@ impl Table {
         let weighed: Vec<_> =
             requests.iter().map(|request| weigh(self.counts.get(request.key).copied(), request, now_us)).collect();
         if weighed.iter().all(|(reply, _)| reply.allowed) {
-            if self.counts.len() > MOST_ENTRIES {
+            if self.counts.len() > self.bound.entries {
                 self.counts.retain(|_, count| count.ends_us() > now_us);
             }
             // An attack with more actors than that is let through rather than remembered without bound.
-            if self.counts.len() <= 2 * MOST_ENTRIES {
+            if self.counts.len() <= 2 * self.bound.entries {
                 let counted =
                     requests.iter().zip(&weighed).map(|(request, (_, count))| (request.key.to_owned(), *count));
                 self.counts.extend(counted);
@@ -235,5 +246,37 @@ impl ByteStore for MemoryStore {
     async fn count(&self, requests: &[CountRequest<'_>]) -> Result<Vec<CountReply>, StoreError> {
         let now_us = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
         Ok(self.lock().count(requests, now_us))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cache_ports::RateAlgorithm;
+
+    use super::*;
+
+    const BOUND: Bound = Bound { entries: 50, bytes: 5_000 };
+
+    #[test]
+    fn it_never_keeps_more_than_its_bound() {
+        let mut table = Table::bounded_by(BOUND);
+        for number in 0..1_000 {
+            table.put(&format!("{number:08}"), vec![0; number % 400].into(), None);
+            let counted: usize = table.entries.iter().map(|(key, entry)| key.len() + entry.bytes.len()).sum();
+            assert_eq!(counted, table.bytes);
+            assert!(table.entries.len() <= BOUND.entries && table.bytes <= BOUND.bytes + 400, "{}", table.bytes);
+        }
+        assert!(table.entries.len() > 5, "and does not throw everything away");
+    }
+
+    #[test]
+    fn it_never_counts_for_more_actors_than_its_bound() {
+        let mut table = Table::bounded_by(BOUND);
+        for number in 0..1_000 {
+            let (key, window) = (format!("{number}"), Duration::from_secs(9));
+            let request = CountRequest { key: &key, algorithm: RateAlgorithm::Gcra, limit: 1, window, cost: 1 };
+            assert!(table.count(&[request], number)[0].allowed);
+            assert!(table.counts.len() <= 2 * BOUND.entries + 1);
+        }
     }
 }

@@ -107,3 +107,55 @@ impl<T> MemoryTier<T> {
         self.cache.weight()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cache_ports::{catalog::keyspaces::OFFERING, key::Key, pricing::keyspaces::PRICE_BOOK};
+    use kernel::{OfferingId, PublicationId, TenantId};
+
+    use super::*;
+
+    fn key(tenant: &TenantId, number: u128) -> Key<'_> {
+        let (publication, offering) =
+            (PublicationId::from(uuid::Uuid::nil()), OfferingId::from(uuid::Uuid::from_u128(number)));
+        cache_ports::catalog::keyspaces::offering_key(tenant, publication, offering, "en")
+    }
+
+    fn served(version: u64, age: Duration) -> Served<u64> {
+        let (version, source) = (Version::new(version), ServedFrom::L2);
+        Served { value: Arc::new(5), json: None, version, age, source }
+    }
+
+    #[test]
+    fn a_value_leaves_at_its_age_and_is_no_older_than_demanded() {
+        let (tier, tenant) = (MemoryTier::of(&OFFERING).unwrap(), "acme".parse().unwrap());
+        let packed = key(&tenant, 1).packed();
+        let second = Duration::from_secs(1);
+        tier.keep(packed.as_slice(), &served(3, second), 10, second * 10, 5_000);
+        let found = tier.get(&packed, Version::ZERO, 7_000).unwrap();
+        assert_eq!((*found.value, found.age, found.source), (5, second * 3, ServedFrom::L1));
+        assert!(tier.get(&packed, Version::new(4), 7_000).is_none());
+        assert!(tier.get(&packed, Version::ZERO, 14_999).is_some());
+        assert!(tier.get(&packed, Version::ZERO, 15_000).is_none());
+        tier.keep(packed.as_slice(), &served(3, second), 10, second * 100_000, 0);
+        let (_, max_age) = OFFERING.in_memory().unwrap();
+        let end = u64::try_from(max_age.as_millis()).unwrap();
+        assert!(tier.get(&packed, Version::ZERO, end - 1).is_some());
+        assert!(tier.get(&packed, Version::ZERO, end).is_none());
+    }
+
+    #[test]
+    fn it_is_bounded_in_bytes_and_has_room_for_the_largest_value() {
+        let tenant = "acme".parse().unwrap();
+        for keyspace in [&OFFERING, &PRICE_BOOK] {
+            let tier = MemoryTier::of(keyspace).unwrap();
+            let largest = keyspace.size.max_bytes as usize;
+            for number in 0..500 {
+                let packed = key(&tenant, number).packed();
+                tier.keep(packed.as_slice(), &served(1, Duration::ZERO), largest, Duration::from_secs(9), 0);
+                assert!(tier.get(&packed, Version::ZERO, 1).is_some(), "{} {number}", keyspace.name);
+                assert!(tier.bytes() <= keyspace.in_memory().unwrap().0.into());
+            }
+        }
+    }
+}

@@ -35,6 +35,19 @@ pub async fn a_lock_belongs_to_its_holder(subject: &dyn Subject) {
     assert!(matches!(other.try_acquire(lock, LONG).await, LockAttempt::Held), "a lock that ended releases no other's");
 }
 
+/// Nobody is kept waiting by somebody who asked for an hour.
+pub async fn a_lock_is_never_held_longer_than_declared(subject: &dyn Subject) {
+    let lock = LockKey::CacheWarm { tenant: new_tenant(), key_hash: ContentHash::of_bytes(b"what") };
+    let attempt = process(subject).locks.try_acquire(lock.clone(), Duration::from_hours(1)).await;
+    let LockAttempt::Granted(lease) = attempt else { panic!("it is free") };
+    let keyspace = &cache_ports::coordination::keyspaces::WARM_LOCK;
+    assert!(lease.remaining() <= keyspace.ttl.hard);
+    let key = cache_ports::coordination::keyspaces::lock_key(&lock).text();
+    let place = crate::Place { workload: keyspace.workload, key: &key };
+    let life = subject.peek(place).await.and_then(|stored| stored.remaining);
+    assert!(life.is_some_and(|life| life <= keyspace.ttl.hard), "{life:?}");
+}
+
 fn policy(name: &str, algorithm: RateAlgorithm, limit: u32) -> RatePolicy {
     let window = Duration::from_mins(10);
     RatePolicy { name: name.into(), algorithm, limit, window, without_store: WithoutStore::Refuse }
@@ -75,6 +88,22 @@ pub async fn limits_are_taken_together_or_not_at_all(subject: &dyn Subject) {
     }
     let decision = limiter.check(&tenant, &both[..1], 3).await.expect("there is something to check");
     assert_eq!((decision.allowed, decision.remaining), (true, 5), "two passed before, and this one costs three");
+}
+
+/// Old counts say nothing about a new rule.
+pub async fn a_changed_policy_counts_anew(subject: &dyn Subject) {
+    let (limiter, tenant) = (process(subject).rate, new_tenant());
+    let rules = [
+        policy("rule", RateAlgorithm::FixedWindow, 1),
+        policy("rule", RateAlgorithm::FixedWindow, 2),
+        policy("rule", RateAlgorithm::Gcra, 2),
+        RatePolicy { window: Duration::from_mins(20), ..policy("rule", RateAlgorithm::Gcra, 2) },
+    ];
+    for rule in rules {
+        let check = RateCheck { policy: &rule, dimension: RateDimension::User, actor: "sam", route: "*" };
+        let decision = limiter.check(&tenant, &[check], 1).await.expect("there is something to check");
+        assert_eq!((decision.allowed, decision.remaining), (true, rule.limit - 1), "{rule:?}");
+    }
 }
 
 /// For its own tenant, route and key.

@@ -162,6 +162,15 @@ pub async fn a_lease_over_a_value_ends_before_the_value(subject: &dyn Subject) {
     assert!(life <= LONG && life > LONG / 2, "{life:?}");
 }
 
+/// A value is never served longer because somebody wants to replace it.
+pub async fn a_lease_does_not_lengthen_the_life_of_a_value(subject: &dyn Subject) {
+    let (store, key) = (&*subject.store(), &new_key());
+    subject.plant(content(key), &value(key, Version::new(3)), Some(LONG / 10)).await;
+    leased(store, key, Some(3)).await;
+    let life = subject.peek(content(key)).await.and_then(|stored| stored.remaining).expect("the value lives");
+    assert!(life <= LONG / 10, "{life:?}");
+}
+
 /// What is known about versions is not forgotten with a lease, and lives at least as long as one.
 pub async fn a_tombstone_outlives_the_lease_taken_over_it(subject: &dyn Subject) {
     let (store, key) = (&*subject.store(), &new_key());

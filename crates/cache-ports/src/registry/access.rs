@@ -11,8 +11,7 @@ use crate::{
 };
 
 /// What every connection needs.
-const SESSION: &str =
-    "+ping +hello +auth +client|setname +client|id +script|load +script|exists +evalsha";
+const SESSION: &str = "+ping +hello +auth +client|setname +client|id +script|load +script|exists +evalsha";
 /// What the scripts of versioned values need, and reads beside them.
 const VALUES: &str = "+get +mget +getrange +set +setrange +pttl +pexpire +del";
 /// What counting needs.

@@ -21,8 +21,8 @@ use kernel::{ContentHash, Version};
 
 use super::subject::{config, plain};
 
-/// Nothing here may wait longer than this for a Redis that is away: a command's budget is a twentieth of it.
-const SOON: Duration = Duration::from_secs(1);
+/// Longer than this is "for ever" to somebody who waits for a page; a command's budget is a hundredth of it.
+const SOON: Duration = Duration::from_secs(5);
 
 fn connect(config: &RedisConfig) -> (Arc<RedisStore>, Caches) {
     let store = Arc::new(RedisStore::connect(config).expect("a Redis URL"));
@@ -87,23 +87,20 @@ async fn redis_may_stop_and_come_back() {
 }
 
 #[tokio::test]
-async fn a_frozen_redis_costs_one_budget_and_then_next_to_nothing() {
+async fn a_frozen_redis_holds_up_few_reads() {
     let redis = own(Component::Redis).await.expect("a Redis of our own");
     let (store, caches) = connect(&config(redis.url()));
     connected(&store).await;
     reads_hit(&caches).await;
     redis.freeze().await.expect("it freezes");
     everything_answers(&caches).await;
-    // By now the breaker sheds most calls: the slowest of many reads pays a budget or two, the others nearly nothing.
-    let driver = drivers::all()[0];
-    let mut quick = 0;
-    for _ in 0..100 {
-        let began = Instant::now();
-        let answer = driver.get(&caches, &new_tenant(), &Authority::with(1)).await;
-        assert_eq!(answer.source, Some(ServedFrom::Authority));
-        quick += usize::from(began.elapsed() < Duration::from_millis(20));
+    // By now the breaker keeps most reads from waiting out the budget.
+    let at = Place { workload: Workload::Catalog, key: "k" };
+    let mut spared = 0;
+    for _ in 0..200 {
+        spared += usize::from(store.read(at).await == Err(StoreError::BreakerOpen));
     }
-    assert!(quick >= 80, "only {quick} of 100 reads were not held up");
+    assert!(spared >= 120, "only {spared} of 200 reads were spared");
     redis.thaw().await.expect("it thaws");
     reads_hit(&caches).await;
 }
