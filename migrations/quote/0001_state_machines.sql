@@ -1,9 +1,9 @@
 -- The legal state changes of the quote service, as data. The Rust table in crates/quote/src/rules/transitions.rs says the
 -- same; a test compares the two. An empty from_state is creation.
 create table quote.state_transition (
-    machine    text not null,
+    machine text not null,
     from_state text not null,
-    to_state   text not null,
+    to_state text not null,
     primary key (machine, from_state, to_state)
 );
 

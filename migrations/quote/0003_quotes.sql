@@ -1,23 +1,23 @@
 -- A quote is a negotiation: a container with numbered revisions. The container's row carries the version of the whole
 -- aggregate and is locked by every command, so revisions and items need no lock of their own.
 create table quote.quote (
-    tenant_id           text        not null,
-    quote_id            uuid        not null,
-    version             bigint      not null check (version > 0),
-    external_id         text,
-    state               text        not null,
+    tenant_id text not null,
+    quote_id uuid not null,
+    version bigint not null check (version > 0),
+    external_id text,
+    state text not null,
     -- Lenient while drafting: the customer is looked up when the revision is submitted, hence no foreign key.
-    customer_id         uuid,
-    price_book_id       uuid        not null,
+    customer_id uuid,
+    price_book_id uuid not null,
     -- Pinned when the first price is taken, unless the creator named one.
-    publication_id      uuid,
-    currency            text        not null check (currency ~ '^[A-Z]{3}$'),
-    level               text        not null check (level in ('indicative', 'budgetary', 'firm')),
-    valid_for_days      integer     not null check (valid_for_days between 1 and 365),
-    current_revision_no integer     not null check (current_revision_no > 0),
-    created_by          text        not null,
-    created_at          timestamptz not null,
-    updated_at          timestamptz not null,
+    publication_id uuid,
+    currency text not null check (currency ~ '^[A-Z]{3}$'),
+    level text not null check (level in ('indicative', 'budgetary', 'firm')),
+    valid_for_days integer not null check (valid_for_days between 1 and 365),
+    current_revision_no integer not null check (current_revision_no > 0),
+    created_by text not null,
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
     primary key (tenant_id, quote_id)
 );
 
@@ -34,22 +34,22 @@ create trigger quote_moved before update on quote.quote
 
 -- One numbered offer. Frozen from submission on: content_hash is the hash of everything the customer would agree to.
 create table quote.revision (
-    tenant_id       text        not null,
-    quote_id        uuid        not null,
-    revision_no     integer     not null check (revision_no > 0),
-    state           text        not null,
+    tenant_id text not null,
+    quote_id uuid not null,
+    revision_no integer not null check (revision_no > 0),
+    state text not null,
     -- Who changed the draft: none of them may approve it.
-    editors         text[]      not null,
+    editors text[] not null,
     -- The items changed after the price was taken, or no price was taken yet.
-    price_stale     boolean     not null default true,
+    price_stale boolean not null default true,
     price_result_id uuid,
-    price_hash      text,
-    totals          jsonb,
+    price_hash text,
+    totals jsonb,
     approval_inputs jsonb,
-    content_hash    bytea       check (octet_length(content_hash) = 32),
-    valid_until     timestamptz,
-    created_at      timestamptz not null,
-    updated_at      timestamptz not null,
+    content_hash bytea check (octet_length(content_hash) = 32),
+    valid_until timestamptz,
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
     primary key (tenant_id, quote_id, revision_no),
     foreign key (tenant_id, quote_id) references quote.quote (tenant_id, quote_id),
     constraint a_fresh_price_has_a_result
@@ -76,22 +76,22 @@ create trigger revision_moved before update on quote.revision
 
 -- One line of a revision. A line keeps its id from revision to revision: that is its lineage.
 create table quote.item (
-    tenant_id       text    not null,
-    quote_id        uuid    not null,
-    revision_no     integer not null,
-    item_id         uuid    not null,
-    line_no         integer not null check (line_no > 0),
-    offering_id     uuid    not null,
+    tenant_id text not null,
+    quote_id uuid not null,
+    revision_no integer not null,
+    item_id uuid not null,
+    line_no integer not null check (line_no > 0),
+    offering_id uuid not null,
     -- From the catalog, when the offering was resolved; a draft may name an offering nobody has resolved yet.
-    external_id     text,
-    name            text,
-    stocked         boolean,
-    quantity        numeric not null check (quantity > 0),
-    characteristics jsonb   not null,
-    adjustment      jsonb,
+    external_id text,
+    name text,
+    stocked boolean,
+    quantity numeric not null check (quantity > 0),
+    characteristics jsonb not null,
+    adjustment jsonb,
     -- From the sealed price result, and from nowhere else.
-    charges         jsonb,
-    amount          numeric,
+    charges jsonb,
+    amount numeric,
     primary key (tenant_id, quote_id, revision_no, item_id),
     foreign key (tenant_id, quote_id, revision_no) references quote.revision (tenant_id, quote_id, revision_no)
 );
