@@ -60,7 +60,7 @@ impl<T: Cached> ReadThrough<T> {
     }
 
     async fn fetch(&self, address: &Address, approach: Approach, loading: Loading<T>) -> ReadResult<T> {
-        if let Some((keyspace, key)) = &address.absence
+        if let (Some((keyspace, key)), true) = (&address.absence, approach.asks_the_store())
             && self.is_noted_absent(keyspace, key).await
         {
             return Ok(None);

@@ -72,6 +72,13 @@ pub(crate) enum Approach {
     Bypass,
 }
 
+impl Approach {
+    /// Whether the store is worth asking again.
+    pub(crate) const fn asks_the_store(self) -> bool {
+        !matches!(self, Self::Bypass)
+    }
+}
+
 impl<T: Cached> ReadThrough<T> {
     /// The way through `keyspace`, if it declares how it is loaded.
     pub(crate) fn over(keyspace: &'static Keyspace, core: &Arc<Core>) -> Arc<Self> {

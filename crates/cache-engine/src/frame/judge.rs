@@ -206,6 +206,9 @@ mod tests {
     }
 
     proptest! {
+        // Payloads are large; sixty-four of them cover the edges.
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn what_is_written_is_read_back(payload in prop::collection::vec(any::<u8>(), 0..40_000)) {
             let payload = Bytes::from(payload);
