@@ -1,5 +1,5 @@
 // A state of a quote, order or task, with its tone.
-const GOOD = ["approved", "presented", "accepted", "ordered", "won", "completed", "done"];
+const GOOD = ["approved", "presented", "accepted", "ordered", "won", "completed", "skipped", "done"];
 const BAD = ["rejected", "failed", "cancelled", "declined", "expired", "lost", "fallout", "held"];
 
 export function State({ value, testId }: { value: string; testId?: string }) {

@@ -22,14 +22,14 @@ pub struct Identity {
 
 /// Everybody, the most used first.
 pub const IDENTITIES: [Identity; 8] = [
-    Identity { subject: "sari", roles: &[Role::SalesRep], title: "Sales representative" },
-    Identity { subject: "agus", roles: &[Role::Approver], title: "Approver" },
-    Identity { subject: "maya", roles: &[Role::Buyer], title: "Buyer" },
-    Identity { subject: "dewi", roles: &[Role::DealDesk], title: "Deal desk" },
-    Identity { subject: "budi", roles: &[Role::OrderAgent], title: "Order agent" },
-    Identity { subject: "wati", roles: &[Role::FulfilmentAgent], title: "Fulfilment agent" },
-    Identity { subject: "rina", roles: &[Role::CatalogAdmin], title: "Catalog administrator" },
-    Identity { subject: "joko", roles: &[Role::TenantAdmin], title: "Tenant administrator" },
+    Identity { subject: "sales", roles: &[Role::SalesRep], title: "Sales representative" },
+    Identity { subject: "approver", roles: &[Role::Approver], title: "Approver" },
+    Identity { subject: "buyer", roles: &[Role::Buyer], title: "Buyer" },
+    Identity { subject: "deal-desk", roles: &[Role::DealDesk], title: "Deal desk" },
+    Identity { subject: "order-agent", roles: &[Role::OrderAgent], title: "Order agent" },
+    Identity { subject: "fulfilment", roles: &[Role::FulfilmentAgent], title: "Fulfilment agent" },
+    Identity { subject: "catalog-admin", roles: &[Role::CatalogAdmin], title: "Catalog administrator" },
+    Identity { subject: "tenant-admin", roles: &[Role::TenantAdmin], title: "Tenant administrator" },
 ];
 
 /// What the console's sign-in page shows.

@@ -20,7 +20,7 @@ export function Catalog({ chosen, onChoose }: { chosen: Chosen | null; onChoose:
     queryKey: [identity.tenant, "active-publication"],
     queryFn: () => body(api.catalog.GET("/catalog/v1/publications/active")),
   });
-  const publicationId = active.data?.id;
+  const publicationId = active.data?.publicationId;
   const page = useQuery({
     queryKey: [identity.tenant, "offerings", publicationId, query],
     enabled: publicationId !== undefined,

@@ -1,17 +1,20 @@
 // One input a configurable characteristic, in the form its value type asks for.
+export type Value = string | number | boolean;
+export type Values = Record<string, Value>;
+
 type Characteristic = {
   name: string;
   valueType: string;
   configurable?: boolean;
-  allowedValues?: unknown[] | null;
+  allowedValues?: Value[] | null;
 };
 
 export function Characteristics(props: {
   characteristics: readonly Characteristic[];
-  values: Record<string, unknown>;
-  onChange: (values: Record<string, unknown>) => void;
+  values: Values;
+  onChange: (values: Values) => void;
 }) {
-  const set = (name: string, value: unknown) => {
+  const set = (name: string, value: Value | undefined) => {
     const { [name]: _, ...others } = props.values;
     props.onChange(value === undefined ? others : { ...others, [name]: value });
   };
@@ -25,7 +28,7 @@ export function Characteristics(props: {
     ));
 }
 
-function Field(props: { characteristic: Characteristic; value: unknown; onChange: (value: unknown) => void }) {
+function Field(props: { characteristic: Characteristic; value: Value | undefined; onChange: (value: Value | undefined) => void }) {
   const { characteristic, value, onChange } = props;
   if (characteristic.valueType === "boolean") {
     return <input type="checkbox" checked={value === true} onChange={(event) => onChange(event.target.checked)} />;
@@ -46,7 +49,7 @@ function Field(props: { characteristic: Characteristic; value: unknown; onChange
       </select>
     );
   }
-  const parse = (text: string) => {
+  const parse = (text: string): Value | undefined => {
     if (text === "") return undefined;
     return characteristic.valueType === "integer" && /^-?\d+$/.test(text) ? Number(text) : text;
   };

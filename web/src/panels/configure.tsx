@@ -4,13 +4,19 @@ import { useState } from "react";
 import { Age } from "../age";
 import { body } from "../api";
 import type { Chosen } from "../app";
-import { Characteristics } from "./characteristics";
+import { Characteristics, type Values } from "./characteristics";
 import { useLanguage } from "../language";
 import { Refusal } from "../refusal";
 import { useSession } from "../session";
 
-type Draft = { quantity: string; discount: string; reason: string; characteristics: Record<string, unknown>; priceBook: string };
+type Draft = { quantity: string; discount: string; reason: string; characteristics: Values; priceBook: string };
 const EMPTY: Draft = { quantity: "1", discount: "", reason: "", characteristics: {}, priceBook: "" };
+
+/** The period of a recurring charge in words: "month", "3 month". */
+function periodOf(item: { period?: { unit: string; length: number } | null }): string {
+  if (!item.period) return "";
+  return item.period.length === 1 ? item.period.unit : `${item.period.length} ${item.period.unit}`;
+}
 
 export function Configure({ chosen, onQuote }: { chosen: Chosen | null; onQuote: (quoteId: string) => void }) {
   const { say } = useLanguage();
@@ -164,12 +170,12 @@ function Offering({ chosen, onQuote }: { chosen: Chosen; onQuote: (quoteId: stri
                 <td>{price.totals.list.amount}</td>
               </tr>
               {price.items.map((item) => (
-                <tr key={`${item.itemId}-${item.priceType}-${item.period ?? ""}`}>
+                <tr key={`${item.itemId}-${item.priceType}-${periodOf(item)}`}>
                   <td>
-                    {item.priceType === "oneTime" ? say("oneTime") : say("recurring", { period: item.period ?? "" })} · {item.unit} ×{" "}
+                    {item.priceType === "oneTime" ? say("oneTime") : say("recurring", { period: periodOf(item) })} · {item.unit} ×{" "}
                     {item.quantity}
                   </td>
-                  <td>{item.amount}</td>
+                  <td>{item.amount.amount}</td>
                 </tr>
               ))}
               <tr className="total">

@@ -1,6 +1,7 @@
 // The quote and the commands its state allows; the services decide, the page only offers.
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { body, type Clients } from "../api";
+import type { components } from "../api/quote";
 import { useLanguage, type Word } from "../language";
 import { Refusal } from "../refusal";
 import { useSession } from "../session";
@@ -8,7 +9,8 @@ import { State } from "../state";
 
 type Revision = { revisionNo: number; state: string; contentHash?: string | null; priceStale: boolean };
 type Target = { id: string; version: number; revision: Revision };
-type Command = { word: Word; primary?: boolean; run: (api: Clients, target: Target) => Promise<unknown> };
+type Quoted = components["schemas"]["Quote"];
+type Command = { word: Word; primary?: boolean; run: (api: Clients, target: Target) => Promise<Quoted> };
 
 const path = (target: Target) => ({ id: target.id, n: target.revision.revisionNo });
 const ifMatch = (target: Target) => ({ "If-Match": `"${target.version}"` });
@@ -97,12 +99,18 @@ function Current({ quoteId }: { quoteId: string }) {
   const key = [identity.tenant, identity.subject, "quote", quoteId];
   const quote = useQuery({
     queryKey: key,
-    queryFn: () => body(api.quote.GET("/quote/v1/quotes/{id}", { params: { path: { id: quoteId } } })),
+    queryFn: () => {
+      // Never older than what this page has already seen: the summary comes through a cache.
+      const seen = cache.getQueryData<Quoted>(key)?.version;
+      const header = seen === undefined ? undefined : { "Min-Version": seen };
+      return body(api.quote.GET("/quote/v1/quotes/{id}", { params: { path: { id: quoteId }, header } }));
+    },
   });
   const command = useMutation({
     mutationFn: ({ chosen, target }: { chosen: Command; target: Target }) => chosen.run(api, target),
-    // Refused or done, the page shows what the service says now.
-    onSettled: () => cache.invalidateQueries({ queryKey: key }),
+    // The answer of a command is the quote as it is now; after a refusal the service is asked again.
+    onSuccess: (changed) => cache.setQueryData(key, changed),
+    onError: () => cache.invalidateQueries({ queryKey: key }),
   });
   if (!quote.data) return <Refusal error={quote.error} />;
 
@@ -121,7 +129,7 @@ function Current({ quoteId }: { quoteId: string }) {
               <td>
                 {item.name} × {item.quantity}
               </td>
-              <td>{item.amount ?? "–"}</td>
+              <td>{item.amount?.amount ?? "–"}</td>
             </tr>
           ))}
           {revision.totals && (

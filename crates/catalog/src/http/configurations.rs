@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::{Json, extract::State as Shared};
+use cache_ports::catalog::CharacteristicValue;
 use kernel::{ContentHash, OfferingId, PublicationId, Quantity};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,12 +24,23 @@ pub(super) struct ConfigurationRequest {
     quantity: Quantity,
     /// A value, or a list of values, by characteristic. Decimals are strings.
     #[serde(default)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = BTreeMap<String, ChosenValue>)]
     characteristics: BTreeMap<String, Value>,
     /// What is inside a bundle; components not mentioned take their default.
     #[serde(default)]
     #[schema(no_recursion)]
     components: Vec<ConfigurationRequest>,
+}
+
+/// What may stand for a characteristic; only the API document needs the type, the rules judge the JSON itself.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "a description, never a value")]
+enum ChosenValue {
+    /// One value.
+    One(CharacteristicValue),
+    /// Several, where the characteristic takes several.
+    Several(Vec<CharacteristicValue>),
 }
 
 const fn one() -> Quantity {

@@ -81,7 +81,7 @@ async fn the_database_shows_no_row_without_its_tenant() {
             }
         }
         let foreign =
-            "insert into catalog.activation_history values ('other', 1, gen_random_uuid(), null, 'eve', now())";
+            "insert into catalog.activation_history values ('other', 1, gen_random_uuid(), null, 'stranger', now())";
         let refused = conn.execute(foreign).await.unwrap_err();
         assert!(refused.to_string().contains("row-level security"), "{refused}");
     }

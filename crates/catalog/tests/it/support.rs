@@ -63,17 +63,17 @@ impl Catalog {
 
     /// Somebody who keeps the catalog.
     pub fn editor(&self) -> TestClient {
-        self.service.client(&self.tenant, "kim", &[Role::CatalogAdmin])
+        self.service.client(&self.tenant, "keeper", &[Role::CatalogAdmin])
     }
 
     /// Somebody who may look.
     pub fn buyer(&self) -> TestClient {
-        self.service.client(&self.tenant, "bo", &[Role::Buyer])
+        self.service.client(&self.tenant, "reader", &[Role::Buyer])
     }
 
     /// Somebody of another tenant who may do everything there.
     pub fn stranger(&self) -> TestClient {
-        self.service.client(&"other".parse().expect("a tenant"), "eve", &[Role::TenantAdmin])
+        self.service.client(&"other".parse().expect("a tenant"), "stranger", &[Role::TenantAdmin])
     }
 
     /// Rows of a table, as the superuser counts them.

@@ -80,8 +80,8 @@ async fn only_listed_steps_of_life_are_taken_and_each_leaves_history() {
             .await
             .unwrap();
     assert_eq!(history.len(), 7);
-    assert_eq!(history[0], (None, "inStudy".to_owned(), "kim".to_owned()));
-    assert_eq!(history[6], (Some("retired".to_owned()), "obsolete".to_owned(), "kim".to_owned()));
+    assert_eq!(history[0], (None, "inStudy".to_owned(), "keeper".to_owned()));
+    assert_eq!(history[6], (Some("retired".to_owned()), "obsolete".to_owned(), "keeper".to_owned()));
 }
 
 #[tokio::test]

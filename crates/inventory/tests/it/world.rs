@@ -57,17 +57,17 @@ impl World {
 
     /// Somebody who moves and reserves stock.
     pub fn keeper(&self) -> TestClient {
-        self.service.client(&self.tenant, "kim", &[Role::FulfilmentAgent])
+        self.service.client(&self.tenant, "keeper", &[Role::FulfilmentAgent])
     }
 
     /// Somebody who may look.
     pub fn buyer(&self) -> TestClient {
-        self.service.client(&self.tenant, "bo", &[Role::Buyer])
+        self.service.client(&self.tenant, "reader", &[Role::Buyer])
     }
 
     /// Somebody of another tenant who may do everything there.
     pub fn stranger(&self) -> TestClient {
-        self.service.client(&"other".parse().unwrap(), "eve", &[Role::TenantAdmin])
+        self.service.client(&"other".parse().unwrap(), "stranger", &[Role::TenantAdmin])
     }
 
     /// A new product with `quantity` on hand.

@@ -18,7 +18,7 @@ async fn what_belongs_to_another_tenant_does_not_exist() {
     let result = format!("/pricing/v1/price-results/{}", text(&sealed, "/priceResultId"));
     world.seller().get(&result).send().await.expect(200).value();
 
-    let stranger = world.service.client(&"globex".parse().unwrap(), "eve", &[Role::TenantAdmin]);
+    let stranger = world.service.client(&"globex".parse().unwrap(), "stranger", &[Role::TenantAdmin]);
     stranger.get("/pricing/v1/price-books/list").send().await.expect_problem(404, "not-found");
     stranger.get("/pricing/v1/price-books/list/entries").send().await.expect_problem(404, "not-found");
     let all = stranger.get("/pricing/v1/price-books").send().await.expect(200).value();

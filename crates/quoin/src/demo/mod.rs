@@ -67,7 +67,7 @@ impl Demo {
 Everything stays up. To go on by hand:
 
   console      {url}
-  a token      TOKEN=$(curl -s {url}/dev/v1/tokens -d '{{"tenant":"{tenant}","subject":"sari","roles":["salesRep"]}}' | sed 's/.*"token":"\([^"]*\)".*/\1/')
+  a token      TOKEN=$(curl -s {url}/dev/v1/tokens -d '{{"tenant":"{tenant}","subject":"sales","roles":["salesRep"]}}' | sed 's/.*"token":"\([^"]*\)".*/\1/')
   catalog      curl -s -H "Authorization: Bearer $TOKEN" {url}/catalog/v1/publications/active
   price books  curl -s -H "Authorization: Bearer $TOKEN" {url}/pricing/v1/price-books
   quotes       curl -s -H "Authorization: Bearer $TOKEN" "{url}/quote/v1/quotes?limit=5"

@@ -25,11 +25,11 @@ async fn an_import_again_changes_nothing_and_a_change_is_one_version_with_one_ev
     assert_eq!(again["items"][1]["customerId"], first["items"][1]["customerId"]);
     assert_eq!(world.digest().await, before);
 
-    let renamed = [json!({ "externalId": "C2", "name": "Bob" })];
+    let renamed = [json!({ "externalId": "C2", "name": "Second Ltd" })];
     assert_eq!(send(&renamed).await.expect(200).value()["updated"], 1);
     let id = first["items"][1]["customerId"].as_str().unwrap();
     let reply = world.rep().get(&format!("/quote/v1/customers/{id}")).send().await.expect(200);
-    assert_eq!((reply.version(), &reply.value()["name"]), (2, &json!("Bob")));
+    assert_eq!((reply.version(), &reply.value()["name"]), (2, &json!("Second Ltd")));
     assert_eq!(world.count("select count(*) from quote.outbox where event_type = 'CustomerChanged'").await, 3);
     let found = world.rep().get("/quote/v1/customers?externalId=C1").send().await.expect(200).value();
     assert_eq!(found["items"][0]["country"], "United Kingdom");

@@ -111,9 +111,9 @@ async fn ids_of_the_caller_come_back_and_malformed_ones_do_not() {
 async fn a_role_that_may_not_is_403_and_the_tenants_administrator_may() {
     let counters = Counters::start(without_cache()).await;
     let body = serde_json::json!({"stepSize": 1});
-    let buyer = counters.service.client(&tenant("acme"), "bob", &[Role::Buyer]);
+    let buyer = counters.service.client(&tenant("acme"), "user-2", &[Role::Buyer]);
     buyer.post(INCREMENTS, &body).send().await.expect_problem(403, "forbidden");
-    let admin = counters.service.client(&tenant("acme"), "eve", &[Role::TenantAdmin]);
+    let admin = counters.service.client(&tenant("acme"), "stranger", &[Role::TenantAdmin]);
     let _ = admin.post(INCREMENTS, &body).send().await.expect(201);
     assert_eq!(counters.value("acme", "a").await, 1);
 }

@@ -71,7 +71,7 @@ async fn a_key_used_for_another_request_is_refused() {
         let other_path =
             client.post("/catalog/v1/counters/b/increments", &json!({"stepSize": 1})).key("k").send().await;
         other_path.expect_problem(422, "idempotency-key-reused");
-        let other_subject = counters.service.client(&tenant("acme"), "bob", &[Role::CatalogAdmin]);
+        let other_subject = counters.service.client(&tenant("acme"), "user-2", &[Role::CatalogAdmin]);
         let stolen = other_subject.post(INCREMENTS, &json!({"stepSize": 1})).key("k").send().await;
         stolen.expect_problem(422, "idempotency-key-reused");
         assert_eq!(counters.value("acme", "a").await + counters.value("acme", "b").await, 1);

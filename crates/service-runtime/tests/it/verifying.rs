@@ -6,8 +6,8 @@ use chrono::{DateTime, TimeDelta};
 use kernel::ManualClock;
 use service_runtime::{
     Role,
-    auth::{DevIssuer, JwksSource, KeyRefresher, TokenRejected, TokenVerifier, TrustedIssuer},
-    testing::TestIdentity,
+    auth::{DevIssuer, JwksSource, KeyRefresher, TokenRejected, TokenVerifier, TrustedIssuer, jwks_router},
+    testing::{TestIdentity, TestService},
 };
 
 use crate::counters::tenant;
@@ -62,6 +62,24 @@ fn one_issuer_cannot_speak_in_anothers_name() {
 }
 
 #[tokio::test]
+async fn keys_behind_a_url_are_read_and_a_flood_is_not() {
+    let clock = clock();
+    let issuer = DevIssuer::generate("https://id.example", clock.clone()).unwrap();
+    let flood = axum::Router::new().route("/flood", axum::routing::get(|| async { "[".repeat(300_000) }));
+    let provider = TestService::start(jwks_router(&issuer).merge(flood), &TestIdentity::new()).await;
+    let verifier = Arc::new(TokenVerifier::new(&[], clock.clone()).unwrap());
+    let from = |path: &str| {
+        let source = JwksSource::Url(format!("{}{path}", provider.base_url()));
+        KeyRefresher::new(vec![(issuer.name().to_owned(), source)], Arc::clone(&verifier), reqwest::Client::new())
+    };
+    from("/flood").refresh().await;
+    assert!(verifier.has_no_keys());
+    from("/.well-known/jwks.json").refresh().await;
+    let token = issuer.issue(&tenant("acme"), "ann", Role::Buyer.into(), TimeDelta::minutes(1)).unwrap();
+    assert!(verifier.verify(token.expose()).is_ok());
+}
+
+#[tokio::test]
 async fn keys_in_a_file_are_rotated_and_an_unreadable_file_keeps_the_old_ones() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("jwks.json");
@@ -96,8 +114,13 @@ fn the_issuers_key_file_is_shared_and_private() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("keys/issuer.p8");
     let clock = clock();
-    let one = DevIssuer::from_file("https://id.example", &file, clock.clone()).unwrap();
-    let two = DevIssuer::from_file("https://id.example", &file, clock.clone()).unwrap();
-    assert_eq!(one.jwks(), two.jwks());
+    // Several processes start at once on an empty folder.
+    let open = || DevIssuer::from_file("https://id.example", &file, clock.clone()).unwrap().jwks().clone();
+    let keys: Vec<_> = std::thread::scope(|scope| {
+        let starting: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+        starting.into_iter().map(|process| process.join().unwrap()).collect()
+    });
+    assert!(keys.iter().all(|key| *key == keys[0]));
+    assert_eq!(std::fs::read_dir(file.parent().unwrap()).unwrap().count(), 1);
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
 }
