@@ -130,14 +130,18 @@ fn new_key() -> Result<Vec<u8>, IssuerError> {
     Ok(pkcs8.as_ref().to_vec())
 }
 
+/// Puts a complete file at `path` unless there is one: whoever finds it never reads half a key.
 fn write_secret(path: &Path, secret: &[u8]) -> io::Result<()> {
     use std::{io::Write, os::unix::fs::OpenOptionsExt};
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(mut file) => file.write_all(secret),
+    let draft = path.with_extension(Uuid::now_v7().simple().to_string());
+    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?.write_all(secret)?;
+    let linked = fs::hard_link(&draft, path);
+    fs::remove_file(&draft)?;
+    match linked {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
+        other => other,
     }
 }

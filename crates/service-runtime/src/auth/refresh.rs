@@ -100,11 +100,15 @@ impl KeyRefresher {
             JwksSource::Fixed(jwks) => Ok(jwks.clone()),
             JwksSource::File(path) => Ok(serde_json::from_slice(&tokio::fs::read(path).await?)?),
             JwksSource::Url(url) => {
-                let response = self.http.get(url).timeout(FETCH_TIMEOUT).send().await?.error_for_status()?;
-                if response.content_length().is_some_and(|bytes| bytes > MAX_JWKS_BYTES as u64) {
-                    return Err("the key set is too large".into());
+                let mut response = self.http.get(url).timeout(FETCH_TIMEOUT).send().await?.error_for_status()?;
+                let mut body = Vec::new();
+                while let Some(chunk) = response.chunk().await? {
+                    body.extend_from_slice(&chunk);
+                    if body.len() > MAX_JWKS_BYTES {
+                        return Err("the key set is too large".into());
+                    }
                 }
-                Ok(serde_json::from_slice(&response.bytes().await?)?)
+                Ok(serde_json::from_slice(&body)?)
             }
         }
     }
