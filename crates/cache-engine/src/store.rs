@@ -9,7 +9,10 @@ use bytes::Bytes;
 
 use crate::frame::HEADER_BYTES;
 
-pub use cache_ports::{RateAlgorithm, keyspace::Workload};
+pub use cache_ports::{
+    RateAlgorithm,
+    keyspace::{Pool, Workload},
+};
 pub use kernel::Version;
 
 /// Where something lies: the logical store, and the key in it.

@@ -27,7 +27,7 @@ pub struct Keyspace {
     pub owner: Owner,
     /// Other services whose credentials may read it.
     pub readers: &'static [Service],
-    /// The logical store it lives in.
+    /// The kind of work it is for, which decides its connections and credentials.
     pub workload: Workload,
     /// Where the truth is when the store is empty.
     pub authority: Authority,
@@ -126,7 +126,7 @@ pub enum Owner {
     EveryService,
 }
 
-/// The logical store a keyspace lives in: its own connections and credentials, and its own server where one is configured.
+/// The kind of work a keyspace is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Workload {
     /// Published catalog content and price books.
@@ -144,10 +144,6 @@ pub enum Workload {
 }
 
 impl Workload {
-    /// All workloads.
-    pub const ALL: &'static [Self] =
-        &[Self::Catalog, Self::Summary, Self::Preview, Self::RateLimit, Self::Idempotency, Self::Lock];
-
     /// Its name.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -157,6 +153,44 @@ impl Workload {
             Self::RateLimit => "rate-limit",
             Self::Idempotency => "idempotency",
             Self::Lock => "lock",
+        }
+    }
+
+    /// The pool that does it.
+    pub const fn pool(self) -> Pool {
+        match self {
+            Self::Catalog | Self::Summary => Pool::Content,
+            Self::Preview => Pool::Preview,
+            Self::RateLimit => Pool::RateLimit,
+            Self::Idempotency | Self::Lock => Pool::Coordination,
+        }
+    }
+}
+
+/// Connections and credentials that workloads share, and a server of their own where one is configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Pool {
+    /// Catalog content and summaries.
+    Content,
+    /// Previews.
+    Preview,
+    /// Rate limits.
+    RateLimit,
+    /// Idempotency and locks.
+    Coordination,
+}
+
+impl Pool {
+    /// All pools.
+    pub const ALL: [Self; 4] = [Self::Content, Self::Preview, Self::RateLimit, Self::Coordination];
+
+    /// Its word in configuration, metrics and user names.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Content => "content",
+            Self::Preview => "preview",
+            Self::RateLimit => "rate-limit",
+            Self::Coordination => "coordination",
         }
     }
 }

@@ -87,8 +87,8 @@ fn access_is_by_owner_and_never_to_everything() {
     let acl = registry::users_acl("q:");
     let user =
         |name: &str| acl.lines().find(|line| line.starts_with(&format!("user {name} "))).expect("the user exists");
-    assert!(user("quoin-catalog-catalog").contains("%RW~q:catalog:*:publication:*:offering:*:*"));
-    assert!(!user("quoin-pricing-catalog").contains("~q:catalog:"));
+    assert!(user("quoin-catalog-content").contains("%RW~q:catalog:*:publication:*:offering:*:*"));
+    assert!(!user("quoin-pricing-content").contains("~q:catalog:"));
     assert!(!acl.contains("user quoin-order-preview "));
     assert!(acl.contains("user default off"));
     for line in acl.lines().filter(|line| line.starts_with("user quoin-")) {

@@ -4,46 +4,8 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use cache_engine::store::Workload;
+use cache_engine::store::Pool;
 use fred::types::config::Config;
-
-/// The connections a workload uses: those of one group share a pool, a breaker and, if configured, a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum PoolName {
-    /// Catalog content and summaries.
-    Content,
-    /// Previews.
-    Preview,
-    /// Rate limits.
-    RateLimit,
-    /// Idempotency and locks.
-    Coordination,
-}
-
-impl PoolName {
-    /// All pools.
-    pub const ALL: [Self; 4] = [Self::Content, Self::Preview, Self::RateLimit, Self::Coordination];
-
-    /// The pool a workload uses.
-    pub const fn of(workload: Workload) -> Self {
-        match workload {
-            Workload::Catalog | Workload::Summary => Self::Content,
-            Workload::Preview => Self::Preview,
-            Workload::RateLimit => Self::RateLimit,
-            Workload::Idempotency | Workload::Lock => Self::Coordination,
-        }
-    }
-
-    /// Its word in configuration and metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Content => "content",
-            Self::Preview => "preview",
-            Self::RateLimit => "rate-limit",
-            Self::Coordination => "coordination",
-        }
-    }
-}
 
 /// See the module.
 #[derive(Clone)]
@@ -51,7 +13,7 @@ pub struct RedisConfig {
     /// `redis://[user:password@]host:port[/database]`, or `rediss://` for TLS, for every pool that has none of its own.
     pub url: String,
     /// Servers of their own for single pools.
-    pub pool_urls: BTreeMap<PoolName, String>,
+    pub pool_urls: BTreeMap<Pool, String>,
     /// In front of every key: tells deployments, and tests, apart.
     pub key_prefix: String,
     /// How long one command may take.
@@ -68,7 +30,7 @@ impl RedisConfig {
         Self { url: url.into(), ..Self::default() }
     }
 
-    pub(crate) fn url_of(&self, pool: PoolName) -> &str {
+    pub(crate) fn url_of(&self, pool: Pool) -> &str {
         self.pool_urls.get(&pool).unwrap_or(&self.url)
     }
 }
@@ -88,7 +50,7 @@ impl Default for RedisConfig {
 
 impl fmt::Debug for RedisConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let servers: Vec<String> = PoolName::ALL.iter().map(|pool| without_credentials(self.url_of(*pool))).collect();
+        let servers: Vec<String> = Pool::ALL.iter().map(|pool| without_credentials(self.url_of(*pool))).collect();
         f.debug_struct("RedisConfig")
             .field("servers", &servers)
             .field("key_prefix", &self.key_prefix)
@@ -112,7 +74,7 @@ pub struct InvalidRedisUrl {
     pub pool: &'static str,
 }
 
-pub(crate) fn parse(config: &RedisConfig, pool: PoolName) -> Result<Config, InvalidRedisUrl> {
+pub(crate) fn parse(config: &RedisConfig, pool: Pool) -> Result<Config, InvalidRedisUrl> {
     Config::from_url(config.url_of(pool)).map_err(|_| InvalidRedisUrl { pool: pool.as_str() })
 }
 
@@ -129,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_url_that_is_none_is_refused_without_repeating_it() {
-        let refused = parse(&RedisConfig::at("hunter2"), PoolName::Content);
+        let refused = parse(&RedisConfig::at("hunter2"), Pool::Content);
         assert_eq!(refused.err(), Some(InvalidRedisUrl { pool: "content" }));
     }
 }

@@ -11,7 +11,7 @@ use cache_engine::{
     ByteStore, Place, StoreError, Stored,
     frame::{self, HEADER_BYTES},
     store::{
-        CountReply, CountRequest, FillReply, FillRequest, InvalidateReply, LeaseReply, LeaseRequest, LeaseToken,
+        CountReply, CountRequest, FillReply, FillRequest, InvalidateReply, LeaseReply, LeaseRequest, LeaseToken, Pool,
         RateAlgorithm, Version, Workload,
     },
 };
@@ -22,14 +22,14 @@ use fred::{
 };
 
 use crate::{
-    config::{InvalidRedisUrl, PoolName, RedisConfig},
-    pool::{Pool, Urgency},
+    config::{InvalidRedisUrl, RedisConfig},
+    connections::{Connections, Urgency},
     scripts::Scripts,
 };
 
 /// See the module.
 pub struct RedisStore {
-    pools: [Arc<Pool>; 4],
+    pools: [Arc<Connections>; 4],
     scripts: Scripts,
     prefix: String,
 }
@@ -38,7 +38,7 @@ pub struct RedisStore {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PoolState {
     /// The pool.
-    pub pool: PoolName,
+    pub pool: Pool,
     /// Whether a connection stands.
     pub connected: bool,
     /// The share of calls that the breaker sheds.
@@ -49,7 +49,7 @@ impl RedisStore {
     /// Starts connecting in the background and returns at once, whether Redis is there or not. Only a URL that cannot be
     /// understood is an error. Needs a Tokio runtime.
     pub fn connect(config: &RedisConfig) -> Result<Self, InvalidRedisUrl> {
-        let [content, preview, rate, coordination] = PoolName::ALL.map(|name| Pool::connect(name, config));
+        let [content, preview, rate, coordination] = Pool::ALL.map(|name| Connections::connect(name, config));
         Ok(Self {
             pools: [content?, preview?, rate?, coordination?],
             scripts: Scripts::new(),
@@ -59,7 +59,7 @@ impl RedisStore {
 
     /// How the pools are doing.
     pub fn state(&self) -> Vec<PoolState> {
-        let state = |pool: &Arc<Pool>| PoolState {
+        let state = |pool: &Arc<Connections>| PoolState {
             pool: pool.name(),
             connected: pool.is_connected(),
             shed_ratio: pool.shed_ratio(),
@@ -74,12 +74,12 @@ impl RedisStore {
         }
     }
 
-    fn pool(&self, workload: Workload) -> &Pool {
-        match PoolName::of(workload) {
-            PoolName::Content => &self.pools[0],
-            PoolName::Preview => &self.pools[1],
-            PoolName::RateLimit => &self.pools[2],
-            PoolName::Coordination => &self.pools[3],
+    fn pool(&self, workload: Workload) -> &Connections {
+        match workload.pool() {
+            Pool::Content => &self.pools[0],
+            Pool::Preview => &self.pools[1],
+            Pool::RateLimit => &self.pools[2],
+            Pool::Coordination => &self.pools[3],
         }
     }
 

@@ -1,4 +1,4 @@
-//! The access rules of Redis: one user a service and workload, with the keys it may touch and the commands it needs.
+//! The access rules of Redis: one user a service and pool of connections, with the keys it may touch and the commands it needs.
 //!
 //! Owns the text of `deploy/redis/users.acl`. Must never hold a password: the file names variables that a deployment fills in
 //! with SHA-256 digests, and does not load until it has.
@@ -7,17 +7,17 @@ use std::fmt::Write;
 
 use crate::{
     key,
-    keyspace::{Keyspace, Owner, Service, Workload},
+    keyspace::{Keyspace, Owner, Pool, Service},
 };
 
 /// What every connection needs.
 const SESSION: &str = "+ping +hello +auth +client|setname +client|id +script|load +script|exists +evalsha";
 /// What the scripts of versioned values need, and reads beside them.
-const VALUES: &str = "+get +mget +getrange +set +setrange +pttl +pexpire +del";
+const CONTENT: &str = "+get +mget +getrange +set +setrange +pttl +pexpire +del";
 /// What counting needs.
 const COUNTS: &str = "+get +set +pttl +time";
-/// What locks need.
-const LOCKS: &str = "+get +set +pttl +del";
+/// What remembered answers and locks need.
+const COORDINATION: &str = "+get +set +pttl +del";
 
 /// The access-control file, for keys that begin with `prefix`. Everything not listed is denied: there is no `FLUSHALL`, `KEYS`,
 /// `CONFIG` or `DEBUG`, and no `EVAL` of free text.
@@ -28,9 +28,9 @@ pub fn users_acl(prefix: &str) -> String {
          user default off\n",
     );
     for service in Service::ALL {
-        for workload in Workload::ALL {
+        for pool in Pool::ALL {
             let keys: Vec<String> =
-                super::all().filter(|k| k.workload == *workload).filter_map(|k| grant(k, *service, prefix)).collect();
+                super::all().filter(|k| k.workload.pool() == pool).filter_map(|k| grant(k, *service, prefix)).collect();
             if keys.is_empty() {
                 continue;
             }
@@ -38,23 +38,23 @@ pub fn users_acl(prefix: &str) -> String {
             let _ = writeln!(
                 out,
                 "user {user} on #${{{variable}}} resetchannels resetkeys {keys} -@all {SESSION} {commands}",
-                user = user_name(*service, *workload),
-                variable = variable_name(*service, *workload),
+                user = user_name(*service, pool),
+                variable = variable_name(*service, pool),
                 keys = keys.join(" "),
-                commands = commands(*workload),
+                commands = commands(pool),
             );
         }
     }
     out
 }
 
-/// The user that `service` connects to the store of `workload` with.
-pub fn user_name(service: Service, workload: Workload) -> String {
-    format!("quoin-{}-{}", service.as_str(), workload.as_str())
+/// The user that `service` connects `pool` with.
+pub fn user_name(service: Service, pool: Pool) -> String {
+    format!("quoin-{}-{}", service.as_str(), pool.as_str())
 }
 
-fn variable_name(service: Service, workload: Workload) -> String {
-    format!("redis_sha256_{}_{}", service.as_str(), workload.as_str()).replace('-', "_").to_uppercase()
+fn variable_name(service: Service, pool: Pool) -> String {
+    format!("redis_sha256_{}_{}", service.as_str(), pool.as_str()).replace('-', "_").to_uppercase()
 }
 
 fn grant(keyspace: &Keyspace, service: Service, prefix: &str) -> Option<String> {
@@ -70,10 +70,10 @@ fn grant(keyspace: &Keyspace, service: Service, prefix: &str) -> Option<String> 
     }
 }
 
-const fn commands(workload: Workload) -> &'static str {
-    match workload {
-        Workload::Catalog | Workload::Summary | Workload::Preview | Workload::Idempotency => VALUES,
-        Workload::RateLimit => COUNTS,
-        Workload::Lock => LOCKS,
+const fn commands(pool: Pool) -> &'static str {
+    match pool {
+        Pool::Content | Pool::Preview => CONTENT,
+        Pool::RateLimit => COUNTS,
+        Pool::Coordination => COORDINATION,
     }
 }

@@ -56,7 +56,10 @@ fn answers(keyspace: &Keyspace) -> Vec<(&'static str, String)> {
         ("Which cluster slot?", slot(keyspace.slot).into()),
         ("Who writes it?", owner(keyspace.owner)),
         ("Who else reads it?", services(keyspace.readers)),
-        ("Which logical store?", keyspace.workload.as_str().into()),
+        (
+            "Which work is it for?",
+            format!("{}; the {} pool", keyspace.workload.as_str(), keyspace.workload.pool().as_str()),
+        ),
         ("Where is the truth when the store is empty?", authority(keyspace.authority)),
         ("What keeps a stale value from being served?", coherence(keyspace.coherence)),
         ("May a command rest on it?", revalidation(keyspace.revalidation).into()),

@@ -14,7 +14,7 @@ use cache_ports::{
     pricing::keyspaces as pricing,
     registry,
 };
-use cache_redis::{PoolName, RedisConfig, RedisStore};
+use cache_redis::{Pool, RedisConfig, RedisStore};
 use dev_stack::{Component, test::own};
 use fred::interfaces::*;
 use kernel::{PriceBookId, Version};
@@ -39,16 +39,9 @@ async fn apply(url: &str, prefix: &str) {
 }
 
 fn as_service(service: Service, url: &str, prefix: &str) -> RedisConfig {
-    let user = |workload| registry::user_name(service, workload);
     let server = url.strip_prefix("redis://").expect("a plain URL");
-    let as_user = |workload| format!("redis://{}:{PASSWORD}@{server}", user(workload));
-    let pools = [
-        (PoolName::Content, Workload::Catalog),
-        (PoolName::Preview, Workload::Preview),
-        (PoolName::RateLimit, Workload::RateLimit),
-        (PoolName::Coordination, Workload::Idempotency),
-    ];
-    let pool_urls: BTreeMap<_, _> = pools.into_iter().map(|(pool, workload)| (pool, as_user(workload))).collect();
+    let as_user = |pool| format!("redis://{}:{PASSWORD}@{server}", registry::user_name(service, pool));
+    let pool_urls: BTreeMap<_, _> = Pool::ALL.into_iter().map(|pool| (pool, as_user(pool))).collect();
     RedisConfig { key_prefix: prefix.to_owned(), pool_urls, ..RedisConfig::at(url) }
 }
 
@@ -60,12 +53,9 @@ async fn a_service_can_do_its_work_and_touch_nothing_else() {
     let store = std::sync::Arc::new(
         RedisStore::connect(&as_service(Service::Catalog, redis.url(), prefix)).expect("a Redis URL"),
     );
-    until("a connection", async || store.state().iter().any(|pool| pool.pool == PoolName::Content && pool.connected))
-        .await;
+    until("a connection", async || store.state().iter().any(|pool| pool.pool == Pool::Content && pool.connected)).await;
     let caches = over(store.clone(), false);
-    let own_content = drivers::all().into_iter().filter(|driver| {
-        driver.keyspace.owner == Owner::One(Service::Catalog) && driver.keyspace.workload == Workload::Catalog
-    });
+    let own_content = drivers::all().into_iter().filter(|driver| driver.keyspace.owner == Owner::One(Service::Catalog));
     for driver in own_content {
         let (tenant, authority) = (new_tenant(), Authority::with(3));
         driver.get(&caches, &tenant, &authority).await;
@@ -111,7 +101,7 @@ async fn dangerous_commands_are_denied() {
     apply(redis.url(), "").await;
     let server = redis.url().strip_prefix("redis://").expect("a plain URL");
     for service in Service::ALL {
-        let user = registry::user_name(*service, Workload::RateLimit);
+        let user = registry::user_name(*service, Pool::RateLimit);
         let hands = plain(&format!("redis://{user}:{PASSWORD}@{server}")).await;
         assert!(hands.flushall::<()>(false).await.is_err(), "{user}");
         assert!(

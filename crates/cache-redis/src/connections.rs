@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cache_engine::StoreError;
+use cache_engine::{StoreError, store::Pool};
 use fred::{
     clients::{Client, WithOptions},
     error::{Error, ErrorKind},
@@ -27,7 +27,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::{
     breaker::Breaker,
-    config::{self, InvalidRedisUrl, PoolName, RedisConfig},
+    config::{self, InvalidRedisUrl, RedisConfig},
 };
 
 /// How long a connection attempt, and the commands that set it up, may take.
@@ -53,17 +53,17 @@ pub(crate) enum Urgency {
 }
 
 /// See the module.
-pub(crate) struct Pool {
-    name: PoolName,
+pub(crate) struct Connections {
+    name: Pool,
     clients: Vec<WithOptions<Client>>,
     next: AtomicUsize,
     breaker: Breaker,
     slow: Duration,
 }
 
-impl Pool {
+impl Connections {
     /// Starts connecting, and does not wait for it.
-    pub(crate) fn connect(name: PoolName, config: &RedisConfig) -> Result<Arc<Self>, InvalidRedisUrl> {
+    pub(crate) fn connect(name: Pool, config: &RedisConfig) -> Result<Arc<Self>, InvalidRedisUrl> {
         let mut server = config::parse(config, name)?;
         // The default gives up for ever when the first attempt fails.
         server.fail_fast = false;
@@ -83,7 +83,7 @@ impl Pool {
         let mut policy = ReconnectPolicy::new_exponential(0, RECONNECT_MIN_MS, RECONNECT_MAX_MS, 2);
         policy.set_jitter(RECONNECT_JITTER_MS);
         builder.set_policy(policy);
-        let connections = if name == PoolName::Content { config.content_connections.max(1) } else { 1 };
+        let connections = if name == Pool::Content { config.content_connections.max(1) } else { 1 };
         let mut clients = Vec::with_capacity(connections);
         for _ in 0..connections {
             let client = builder.build().map_err(|_| InvalidRedisUrl { pool: name.as_str() })?;
@@ -160,7 +160,7 @@ impl Pool {
     }
 
     /// The pool's name.
-    pub(crate) const fn name(&self) -> PoolName {
+    pub(crate) const fn name(&self) -> Pool {
         self.name
     }
 
@@ -179,7 +179,7 @@ impl Pool {
 }
 
 /// Says when connections come and go. The library's own callbacks end silently once they lag; a raw receiver does not.
-fn watch(name: PoolName, client: &Client) {
+fn watch(name: Pool, client: &Client) {
     let (mut connected, mut failed) = (client.reconnect_rx(), client.error_rx());
     let pool = name.as_str();
     tokio::spawn(async move {
