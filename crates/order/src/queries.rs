@@ -6,7 +6,7 @@ use cache_ports::{
     Loaded, Served, load,
     order::{OrderCache, OrderSummary},
 };
-use kernel::{CancellationId, OrderId, TenantId};
+use kernel::{CancellationId, OrderId, QuoteId, TenantId};
 use service_runtime::{Problem, TenantTx};
 use sqlx::PgPool;
 
@@ -51,6 +51,22 @@ pub async fn orders(pool: &PgPool, tenant: &TenantId, filter: &Filter, limit: i6
     let rows = headers::list(&mut tx, tenant, filter, limit).await?;
     tx.rollback().await?;
     Ok(rows)
+}
+
+/// Most orders of one quote: one for each of its accepted revisions, of which there is one.
+const ORDERS_OF_A_QUOTE: i64 = 100;
+
+/// The orders made of one quote that pass the other filters.
+pub async fn orders_of_quote(
+    pool: &PgPool,
+    tenant: &TenantId,
+    quote: QuoteId,
+    filter: &Filter,
+) -> OrderResult<Vec<OrderHeader>> {
+    let mut tx = TenantTx::read(pool, tenant).await?;
+    let rows = headers::of_quote(&mut tx, tenant, quote, ORDERS_OF_A_QUOTE).await?;
+    tx.rollback().await?;
+    Ok(rows.into_iter().filter(|header| filter.passes(header)).collect())
 }
 
 /// Every cancellation of an order, oldest first.

@@ -60,6 +60,19 @@ pub async fn quotes(pool: &PgPool, tenant: &TenantId, filter: &Filter, limit: i6
     Ok(rows)
 }
 
+/// The quote with this external id, if it also passes the other filters.
+pub async fn quote_by_external_id(
+    pool: &PgPool,
+    tenant: &TenantId,
+    external_id: &str,
+    filter: &Filter,
+) -> QuoteResult<Vec<QuoteHeader>> {
+    let mut tx = TenantTx::read(pool, tenant).await?;
+    let found = headers::by_external_id(&mut tx, tenant, external_id).await?;
+    tx.rollback().await?;
+    Ok(found.filter(|header| filter.passes(header)).into_iter().collect())
+}
+
 /// What was accepted of a revision.
 pub async fn acceptance(pool: &PgPool, tenant: &TenantId, quote: QuoteId, revision_no: u32) -> QuoteResult<Acceptance> {
     let mut tx = TenantTx::read(pool, tenant).await?;
@@ -85,7 +98,7 @@ pub async fn customer(pool: &PgPool, tenant: &TenantId, customer: CustomerId) ->
     found.ok_or(QuoteError::NotFound("customer"))
 }
 
-/// One page of customers, and one more row if there is more.
+/// One page of customers, and one more row if there is more; or the one with this external id.
 pub async fn customers(
     pool: &PgPool,
     tenant: &TenantId,
@@ -94,7 +107,13 @@ pub async fn customers(
     limit: i64,
 ) -> QuoteResult<Vec<Customer>> {
     let mut tx = TenantTx::read(pool, tenant).await?;
-    let rows = customers::list_customers(&mut tx, tenant, external_id, after, limit).await?;
+    let rows = match external_id {
+        Some(external_id) => {
+            let found = customers::customer_by_external_id(&mut tx, tenant, external_id).await?;
+            found.filter(|customer| after.is_none_or(|after| customer.id > after)).into_iter().collect()
+        }
+        None => customers::list_customers(&mut tx, tenant, after, limit).await?,
+    };
     tx.rollback().await?;
     Ok(rows)
 }

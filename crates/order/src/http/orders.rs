@@ -123,8 +123,12 @@ pub async fn list_orders(
     let cursors = &service.runtime.cursors;
     let open = |cursor: &String| cursors.open::<OrderId>(&caller.tenant, &list, cursor);
     let before = query.cursor.as_ref().map(open).transpose()?;
-    let filter = Filter { quote_id: query.quote_id, state: query.state, before };
-    let rows = queries::orders(&service.runtime.pool, &caller.tenant, &filter, query.limit.plus_one()).await?;
+    let filter = Filter { state: query.state, before };
+    let (pool, limit) = (&service.runtime.pool, query.limit.plus_one());
+    let rows = match query.quote_id {
+        Some(quote) => queries::orders_of_quote(pool, &caller.tenant, quote, &filter).await?,
+        None => queries::orders(pool, &caller.tenant, &filter, limit).await?,
+    };
     let page =
         Page::from_rows(rows, query.limit, |last| cursors.seal(&caller.tenant, &list, &last.id).unwrap_or_default());
     Ok(Json(page))

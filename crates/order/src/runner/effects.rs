@@ -157,10 +157,7 @@ async fn give_back(
     // Collected first: a stream whose closure borrows cannot be shown to be Send.
     let calls: Vec<_> =
         returns.map(|(item, quantity)| parts.clients.give_back(caller, request.id, item, quantity)).collect();
-    stream::iter(calls)
-        .buffer_unordered(RETURNS_AT_ONCE)
-        .try_collect()
-        .await
+    stream::iter(calls).buffer_unordered(RETURNS_AT_ONCE).try_collect().await
 }
 
 #[cfg(test)]

@@ -14,12 +14,17 @@ use crate::{
 /// Which orders a list shows.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Made of this quote.
-    pub quote_id: Option<QuoteId>,
     /// In this state.
     pub state: Option<OrderState>,
     /// Older than this one: where the previous page ended.
     pub before: Option<OrderId>,
+}
+
+impl Filter {
+    /// Whether an order is in the list.
+    pub fn passes(&self, header: &OrderHeader) -> bool {
+        self.state.is_none_or(|state| state == header.state) && self.before.is_none_or(|before| header.id < before)
+    }
 }
 
 struct HeaderRow {
@@ -73,16 +78,40 @@ pub async fn list(
             created_at, updated_at, completed_at
         from "order".product_order
         where tenant_id = $1
-            and ($2::uuid is null or quote_id = $2)
-            and ($3::text is null or state = $3)
-            and ($4::uuid is null or order_id < $4)
+            and ($2::text is null or state = $2)
+            and ($3::uuid is null or order_id < $3)
         order by order_id desc
-        limit $5
+        limit $4
         "#,
         tenant.as_str(),
-        filter.quote_id.map(QuoteId::uuid),
         filter.state.map(OrderState::as_str),
         filter.before.map(OrderId::uuid),
+        limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(HeaderRow::into_header).collect()
+}
+
+/// The orders made of one quote, newest first: found by their own index, however many orders there are.
+pub async fn of_quote(
+    conn: &mut PgConnection,
+    tenant: &TenantId,
+    quote: QuoteId,
+    limit: i64,
+) -> OrderResult<Vec<OrderHeader>> {
+    let rows = sqlx::query_as!(
+        HeaderRow,
+        r#"
+        select order_id, version, quote_id, revision_no, customer_id, state, currency, total, credited, invoice_handoff,
+            created_at, updated_at, completed_at
+        from "order".product_order
+        where tenant_id = $1 and quote_id = $2
+        order by order_id desc
+        limit $3
+        "#,
+        tenant.as_str(),
+        quote.uuid(),
         limit,
     )
     .fetch_all(conn)

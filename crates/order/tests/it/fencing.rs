@@ -86,6 +86,11 @@ async fn several_runners_fulfil_many_orders_each_effect_once() {
     for effect in ["held", "committed", "installed"] {
         assert_eq!(effects.iter().filter(|done| *done == effect).count(), 20, "{effect}");
     }
+    assert_eq!(
+        world.count("select count(*) from \"order\".task where attempt <> 1").await,
+        0,
+        "each task was taken once"
+    );
     assert_eq!(world.count("select count(*) from \"order\".outbox").await, 80);
     world.assert_events_are_gap_free().await;
 }

@@ -1,6 +1,7 @@
 //! From a draft to something that may be offered: submit, approve, reject, recall.
 
 use chrono::{DateTime, Utc};
+use events::MAX_PAYLOAD_BYTES;
 use kernel::{ApprovalId, ContentHash};
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
@@ -12,11 +13,14 @@ use crate::{
     model::{Approval, ApprovalState, Quote, RevisionState},
     rules::{
         approval,
-        content::content_hash,
+        content::{self, content_hash},
         transitions::{Command, approval_after},
     },
     store::{customers, decisions},
 };
+
+/// Largest acceptance, a little below what an event may carry.
+const MAX_ACCEPTANCE_BYTES: usize = MAX_PAYLOAD_BYTES - 16 * 1024;
 
 /// An approver's decision.
 #[derive(Debug, Clone)]
@@ -70,6 +74,9 @@ async fn check_submittable(conn: &mut PgConnection, actor: &Actor, quote: &Quote
     let resolved = quote.revision.items.iter().all(|item| item.resolved.is_some() && item.amount.is_some());
     if quote.revision.price_stale || !resolved {
         return Err(QuoteError::PriceStale);
+    }
+    if content::acceptance_bytes(quote).map_or(true, |bytes| bytes > MAX_ACCEPTANCE_BYTES) {
+        return Err(QuoteError::field("/items", "too-large", "the lines are too large to be accepted as one event"));
     }
     if let Some(customer) = quote.customer_id
         && customers::customer_by_id(conn, &actor.tenant, customer).await?.is_none()

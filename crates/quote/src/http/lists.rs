@@ -53,8 +53,12 @@ pub async fn list_quotes(
     let (list, cursors) = (query.list_name(), &service.runtime.cursors);
     let open = |cursor: &String| cursors.open::<QuoteId>(&caller.tenant, &list, cursor);
     let before = query.cursor.as_ref().map(open).transpose()?;
-    let filter = Filter { state: query.state, customer_id: query.customer_id, external_id: query.external_id, before };
-    let rows = queries::quotes(&service.runtime.pool, &caller.tenant, &filter, query.limit.plus_one()).await?;
+    let filter = Filter { state: query.state, customer_id: query.customer_id, before };
+    let (pool, limit) = (&service.runtime.pool, query.limit.plus_one());
+    let rows = match &query.external_id {
+        Some(external_id) => queries::quote_by_external_id(pool, &caller.tenant, external_id, &filter).await?,
+        None => queries::quotes(pool, &caller.tenant, &filter, limit).await?,
+    };
     let page =
         Page::from_rows(rows, query.limit, |last| cursors.seal(&caller.tenant, &list, &last.id).unwrap_or_default());
     let now = service.runtime.clock.now();

@@ -170,6 +170,13 @@ pub fn acceptance(quote: &Quote, accepted_by: &str, accepted_at: DateTime<Utc>) 
     })
 }
 
+/// Bytes the acceptance of this content will have as an event. Known when the revision is submitted: nobody should learn
+/// at the moment of acceptance that a quote is too large.
+pub fn acceptance_bytes(quote: &Quote) -> Result<usize, serde_json::Error> {
+    let lines = quote.revision.items.iter().filter_map(accepted_item);
+    lines.map(|line| serde_json::to_vec(&line).map(|json| json.len())).sum()
+}
+
 fn accepted_item(item: &Item) -> Option<AcceptedItem> {
     let first = item.charges.first()?;
     let resolved = item.resolved.as_ref()?;

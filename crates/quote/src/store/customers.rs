@@ -117,11 +117,10 @@ pub async fn customer_by_id(
     Ok(row.map(Into::into))
 }
 
-/// One page of customers in order of their ids, all or those with one external id.
+/// One page of customers in order of their ids.
 pub async fn list_customers(
     conn: &mut PgConnection,
     tenant: &TenantId,
-    external_id: Option<&str>,
     after: Option<CustomerId>,
     limit: i64,
 ) -> QuoteResult<Vec<Customer>> {
@@ -129,16 +128,35 @@ pub async fn list_customers(
         Row,
         r#"
         select customer_id, version, external_id, name, country, segment from quote.customer
-        where tenant_id = $1 and ($2::text is null or external_id = $2) and ($3::uuid is null or customer_id > $3)
+        where tenant_id = $1 and ($2::uuid is null or customer_id > $2)
         order by customer_id
-        limit $4
+        limit $3
         "#,
         tenant.as_str(),
-        external_id,
         after.map(CustomerId::uuid),
         limit,
     )
     .fetch_all(conn)
     .await?;
     Ok(rows.into_iter().map(Into::into).collect())
+}
+
+/// The one customer with this id in the tenant's own system: found by its own index, however many customers there are.
+pub async fn customer_by_external_id(
+    conn: &mut PgConnection,
+    tenant: &TenantId,
+    external_id: &str,
+) -> QuoteResult<Option<Customer>> {
+    let row = sqlx::query_as!(
+        Row,
+        r#"
+        select customer_id, version, external_id, name, country, segment from quote.customer
+        where tenant_id = $1 and external_id = $2
+        "#,
+        tenant.as_str(),
+        external_id,
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(Into::into))
 }

@@ -17,10 +17,17 @@ pub struct Filter {
     pub state: Option<QuoteState>,
     /// For this customer.
     pub customer_id: Option<CustomerId>,
-    /// With this id in the tenant's own system.
-    pub external_id: Option<String>,
     /// Older than this one: where the previous page ended.
     pub before: Option<QuoteId>,
+}
+
+impl Filter {
+    /// Whether a quote is in the list.
+    pub fn passes(&self, header: &QuoteHeader) -> bool {
+        self.state.is_none_or(|state| state == header.state)
+            && self.customer_id.is_none_or(|customer| Some(customer) == header.customer_id)
+            && self.before.is_none_or(|before| header.id < before)
+    }
 }
 
 struct HeaderRow {
@@ -90,19 +97,44 @@ pub async fn list(
         where q.tenant_id = $1
             and ($2::text is null or q.state = $2)
             and ($3::uuid is null or q.customer_id = $3)
-            and ($4::text is null or q.external_id = $4)
-            and ($5::uuid is null or q.quote_id < $5)
+            and ($4::uuid is null or q.quote_id < $4)
         order by q.quote_id desc
-        limit $6
+        limit $5
         "#,
         tenant.as_str(),
         filter.state.map(QuoteState::as_str),
         filter.customer_id.map(CustomerId::uuid),
-        filter.external_id.as_deref(),
         filter.before.map(QuoteId::uuid),
         limit,
     )
     .fetch_all(conn)
     .await?;
     rows.into_iter().map(HeaderRow::into_header).collect()
+}
+
+/// The one quote with this id in the tenant's own system: found by its own index, however many quotes there are.
+pub async fn by_external_id(
+    conn: &mut PgConnection,
+    tenant: &TenantId,
+    external_id: &str,
+) -> QuoteResult<Option<QuoteHeader>> {
+    let row = sqlx::query_as!(
+        HeaderRow,
+        r#"
+        select q.quote_id, q.version, q.external_id, q.state, q.customer_id, q.currency, q.level, q.created_at,
+            q.updated_at, r.revision_no, r.state as revision_state, r.price_stale, r.content_hash, r.price_result_id,
+            r.totals as "totals: Json<QuoteTotals>", r.valid_until,
+            (select count(*) from quote.item i where i.tenant_id = r.tenant_id and i.quote_id = r.quote_id
+                and i.revision_no = r.revision_no) as "item_count!"
+        from quote.quote q
+        join quote.revision r on r.tenant_id = q.tenant_id and r.quote_id = q.quote_id
+            and r.revision_no = q.current_revision_no
+        where q.tenant_id = $1 and q.external_id = $2
+        "#,
+        tenant.as_str(),
+        external_id,
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(HeaderRow::into_header).transpose()
 }
