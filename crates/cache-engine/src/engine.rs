@@ -25,8 +25,8 @@ impl Default for EngineConfig {
     }
 }
 
-/// All ports over one store. Build it after the metrics recorder is installed, because counters bind to the recorder they
-/// find; use it inside a Tokio runtime, because loads run as tasks of their own.
+/// All ports over one store. Build it after the metrics recorder is installed, because counters bind to the recorder
+/// they find; use it inside a Tokio runtime, because loads run as tasks of their own.
 #[derive(Clone)]
 pub struct Engine {
     caches: Caches,

@@ -1,7 +1,7 @@
 //! How a value is loaded and kept anew: lease, load, fill.
 //!
-//! Owns that order, and the limits towards the authority. Every step towards the store may fail; the load is answered all the
-//! same. Must never fill without a lease.
+//! Owns that order, and the limits towards the authority. Every step towards the store may fail; the load is answered all
+//! the same. Must never fill without a lease.
 
 use std::{sync::Arc, time::Duration};
 

@@ -213,12 +213,17 @@ mod tests {
         fn what_is_written_is_read_back(payload in prop::collection::vec(any::<u8>(), 0..40_000)) {
             let payload = Bytes::from(payload);
             let frame = write(&content(&payload)).unwrap();
-            let expected = Verdict::Value { version: Version::new(7), age: Duration::ZERO, fresh_for: HARD / 2, payload };
+            let (version, age) = (Version::new(7), Duration::ZERO);
+            let expected = Verdict::Value { version, age, fresh_for: HARD / 2, payload };
             prop_assert_eq!(verdict(frame, HARD), expected);
         }
 
         #[test]
-        fn a_flipped_bit_never_makes_another_value(payload in prop::collection::vec(any::<u8>(), 0..200), at in any::<prop::sample::Index>(), bit in 0..8_u8) {
+        fn a_flipped_bit_never_makes_another_value(
+            payload in prop::collection::vec(any::<u8>(), 0..200),
+            at in any::<prop::sample::Index>(),
+            bit in 0..8_u8,
+        ) {
             let mut frame = write(&content(&payload)).unwrap();
             let at = at.index(frame.len());
             frame[at] ^= 1 << bit;
@@ -236,7 +241,10 @@ mod tests {
         }
 
         #[test]
-        fn a_truncated_frame_is_rejected(payload in prop::collection::vec(any::<u8>(), 1..200), cut in any::<prop::sample::Index>()) {
+        fn a_truncated_frame_is_rejected(
+            payload in prop::collection::vec(any::<u8>(), 1..200),
+            cut in any::<prop::sample::Index>(),
+        ) {
             let mut frame = write(&content(&payload)).unwrap();
             frame.truncate(cut.index(frame.len()));
             prop_assert_eq!(verdict(frame, HARD), Verdict::Rejected(Rejection::Corrupt, None));
