@@ -79,7 +79,7 @@ impl Counters {
     }
 
     pub fn client(&self, tenant_name: &str) -> TestClient {
-        self.service.client(&tenant(tenant_name), "ann", &[Role::CatalogAdmin])
+        self.service.client(&tenant(tenant_name), "keeper", &[Role::CatalogAdmin])
     }
 
     pub async fn value(&self, tenant_name: &str, counter: &str) -> i64 {

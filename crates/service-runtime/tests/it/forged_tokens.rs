@@ -53,7 +53,7 @@ fn good_header() -> Value {
 }
 
 fn good_claims() -> Value {
-    json!({"iss": ISSUER, "aud": "quoin", "sub": "ann", "tenant": "acme", "roles": ["salesRep"],
+    json!({"iss": ISSUER, "aud": "quoin", "sub": "keeper", "tenant": "acme", "roles": ["salesRep"],
            "exp": now() + 600, "iat": now(), "jti": "1"})
 }
 
@@ -160,7 +160,7 @@ async fn a_true_token_is_believed_and_every_forged_one_is_401() {
         let client = service.client_with_token(Some(token));
         async move { client.get("/me").send().await }
     };
-    assert_eq!(call(good.clone()).await.expect(200).text(), "acme ann");
+    assert_eq!(call(good.clone()).await.expect(200).text(), "acme keeper");
     for (name, token) in corpus(&signer) {
         let reply = call(token).await;
         assert_eq!(reply.status, 401, "{name}: {}", reply.text());

@@ -69,7 +69,7 @@ async fn a_request_that_takes_too_long_is_503() {
     let state = counters.identity.service_state("catalog", counters.pool.clone(), without_cache());
     let config = HttpConfig { request_timeout_ms: 50, ..defaults() };
     let service = TestService::start_with(router(state), &counters.identity, &config).await;
-    let reply = service.client(&tenant("acme"), "ann", &[]).get("/catalog/v1/sleeps").send().await;
+    let reply = service.client(&tenant("acme"), "keeper", &[]).get("/catalog/v1/sleeps").send().await;
     assert_eq!(reply.expect_problem(503, "timed-out")["retryable"], true);
 }
 
@@ -79,7 +79,7 @@ async fn too_many_requests_at_once_are_shed_and_the_others_answered() {
     let state = counters.identity.service_state("catalog", counters.pool.clone(), without_cache());
     let config = HttpConfig { max_requests_in_flight: 4, ..defaults() };
     let service = TestService::start_with(router(state), &counters.identity, &config).await;
-    let client = service.client(&tenant("acme"), "ann", &[]);
+    let client = service.client(&tenant("acme"), "keeper", &[]);
     let replies = futures::future::join_all((0..12).map(|_| client.get("/catalog/v1/sleeps").send())).await;
     let answered = replies.iter().filter(|reply| reply.status == 200).count();
     assert_eq!(answered, 4);
@@ -176,7 +176,7 @@ async fn a_connection_between_two_requests_is_kept_for_its_own_time() {
 async fn a_request_in_work_is_not_idle() {
     let counters = Counters::start(without_cache()).await;
     let (service, _socket) = impatient(&counters, 50, 50).await;
-    let _ = service.client(&tenant("acme"), "ann", &[]).get("/catalog/v1/sleeps").send().await.expect(200);
+    let _ = service.client(&tenant("acme"), "keeper", &[]).get("/catalog/v1/sleeps").send().await.expect(200);
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn token(alg: &str, sign: impl Fn(&[u8]) -> Vec<u8>) -> String {
-    let claims = json!({"iss": ISSUER, "aud": ["other", "quoin"], "sub": "ann", "tenant": "acme",
+    let claims = json!({"iss": ISSUER, "aud": ["other", "quoin"], "sub": "keeper", "tenant": "acme",
                         "exp": SystemClock.now().timestamp() + 60});
     let header = json!({"alg": alg, "kid": "k"});
     let message = format!("{}.{}", text(header.to_string().as_bytes()), text(claims.to_string().as_bytes()));

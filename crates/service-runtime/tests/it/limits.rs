@@ -16,8 +16,8 @@ async fn a_user_above_his_limit_waits_and_another_does_not() {
         user_writes_per_sec: 5,
     });
     let service = TestService::start(router(ServiceState::new(parts)), &counters.identity).await;
-    let ann = service.client(&tenant("acme"), "ann", &[Role::Buyer]);
-    let replies = futures::future::join_all((0..40).map(|_| ann.get("/catalog/v1/counters").send())).await;
+    let keeper = service.client(&tenant("acme"), "keeper", &[Role::Buyer]);
+    let replies = futures::future::join_all((0..40).map(|_| keeper.get("/catalog/v1/counters").send())).await;
     let passed = replies.iter().filter(|reply| reply.status == 200).count();
     // Five at once, and one more for each fifth of a second the test may take.
     assert!((5..40).contains(&passed), "{passed} passed");
@@ -45,7 +45,7 @@ async fn paying_in_advance_never_lets_more_through_than_the_limit() {
     let service = TestService::start(router(ServiceState::new(parts)), &counters.identity).await;
     let started = std::time::Instant::now();
     // Several tokens of one user: each pays for itself, all from the same limit.
-    let clients: Vec<_> = (0..4).map(|_| service.client(&tenant("acme"), "ann", &[])).collect();
+    let clients: Vec<_> = (0..4).map(|_| service.client(&tenant("acme"), "keeper", &[])).collect();
     let calls = clients.iter().flat_map(|client| (0..200).map(|_| client.get("/catalog/v1/counters?limit=1").send()));
     let replies = futures::future::join_all(calls).await;
     let passed = replies.iter().filter(|reply| reply.status == 200).count();

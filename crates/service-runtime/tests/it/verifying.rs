@@ -20,7 +20,7 @@ fn clock() -> Arc<ManualClock> {
 fn a_known_token_is_not_checked_again_but_expires_on_time() {
     let clock = clock();
     let identity = TestIdentity::with_clock(clock.clone());
-    let token = identity.token(&tenant("acme"), "ann", &[Role::Buyer]);
+    let token = identity.token(&tenant("acme"), "keeper", &[Role::Buyer]);
     let first = identity.verifier.verify(token.expose()).unwrap();
     let again = identity.verifier.verify(token.expose()).unwrap();
     assert!(Arc::ptr_eq(&first, &again));
@@ -34,13 +34,13 @@ fn a_known_token_is_not_checked_again_but_expires_on_time() {
 #[test]
 fn a_withdrawn_key_takes_its_known_tokens_along() {
     let identity = TestIdentity::new();
-    let token = identity.token(&tenant("acme"), "ann", &[]);
+    let token = identity.token(&tenant("acme"), "keeper", &[]);
     assert!(identity.verifier.verify(token.expose()).is_ok());
     let other = DevIssuer::generate(identity.issuer.name(), identity.clock.clone()).unwrap();
     let trusted = TrustedIssuer { name: other.name().to_owned(), jwks: other.jwks().clone() };
     identity.verifier.replace_keys(&[trusted]).unwrap();
     assert_eq!(identity.verifier.verify(token.expose()).unwrap_err(), TokenRejected::UnknownKey);
-    let fresh = other.issue(&tenant("acme"), "ann", Role::Buyer.into(), TimeDelta::minutes(1)).unwrap();
+    let fresh = other.issue(&tenant("acme"), "keeper", Role::Buyer.into(), TimeDelta::minutes(1)).unwrap();
     assert!(identity.verifier.verify(fresh.expose()).is_ok());
 }
 
@@ -55,9 +55,9 @@ fn one_issuer_cannot_speak_in_anothers_name() {
         TrustedIssuer { name: "https://two.example".to_owned(), jwks: posing.jwks().clone() },
     ];
     let verifier = TokenVerifier::new(&trusted, clock).unwrap();
-    let forged = posing.issue(&tenant("acme"), "ann", Role::Buyer.into(), TimeDelta::minutes(1)).unwrap();
+    let forged = posing.issue(&tenant("acme"), "keeper", Role::Buyer.into(), TimeDelta::minutes(1)).unwrap();
     assert_eq!(verifier.verify(forged.expose()).unwrap_err(), TokenRejected::Invalid);
-    let honest = mine.issue(&tenant("acme"), "ann", Role::Buyer.into(), TimeDelta::minutes(1)).unwrap();
+    let honest = mine.issue(&tenant("acme"), "keeper", Role::Buyer.into(), TimeDelta::minutes(1)).unwrap();
     assert!(verifier.verify(honest.expose()).is_ok());
 }
 
@@ -75,7 +75,7 @@ async fn keys_behind_a_url_are_read_and_a_flood_is_not() {
     from("/flood").refresh().await;
     assert!(verifier.has_no_keys());
     from("/.well-known/jwks.json").refresh().await;
-    let token = issuer.issue(&tenant("acme"), "ann", Role::Buyer.into(), TimeDelta::minutes(1)).unwrap();
+    let token = issuer.issue(&tenant("acme"), "keeper", Role::Buyer.into(), TimeDelta::minutes(1)).unwrap();
     assert!(verifier.verify(token.expose()).is_ok());
 }
 
