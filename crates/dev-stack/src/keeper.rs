@@ -1,4 +1,4 @@
-//! The keeper: a ten-line shell loop beside every server, which ends the server when nobody needs it any more.
+//! The keeper: a short shell loop beside every server, which ends the server when nobody needs it any more.
 //!
 //! A test process can be killed at any moment and a detached server would outlive it for ever. The keeper is the only one
 //! that kills shared servers, and as it watches its server all the time it can never hit a recycled process id. A server
@@ -22,17 +22,20 @@ needed() {
   if [ -n "$1" ]; then kill -0 "$1" 2>/dev/null; return; fi
   [ -e "$2" ] && [ -z "$(find "$2" -mmin "+$3" 2>/dev/null)" ]
 }
+gone=no
 while needed "$1" "$2" "$3"; do
-  if [ "$5" = process ] && ! kill -0 "$6" 2>/dev/null; then exit 0; fi
+  if [ "$5" = process ] && [ "$gone" = no ] && ! kill -0 "$6" 2>/dev/null; then gone=yes; fi
+  # An owner may start its server again over the same data; a shared server nobody starts again.
+  if [ "$gone" = yes ] && { [ -z "$1" ] || [ ! -d "$4" ]; }; then break; fi
   sleep 1
 done
-if [ "$5" = process ]; then
+if [ "$5" = container ]; then
+  docker rm --force --volumes "$6" >/dev/null 2>&1
+elif [ "$gone" = no ]; then
   kill "-$7" "$6" 2>/dev/null
   tries=0
   while kill -0 "$6" 2>/dev/null && [ "$tries" -lt 10 ]; do tries=$((tries + 1)); sleep 0.5; done
   kill -KILL "$6" 2>/dev/null
-else
-  docker rm --force --volumes "$6" >/dev/null 2>&1
 fi
 [ -z "$4" ] || rm -rf "$4"
 exit 0
