@@ -103,3 +103,35 @@ struct StoredCursor {
     page_seq: Option<i64>,
     usable: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Result;
+    use sqlx::Connection;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_older_term_can_no_longer_move_the_cursor() -> Result<()> {
+        let database = dev_stack::test::database(&["platform"]).await?;
+        let mut conn = PgConnection::connect(&database.admin_url()).await?;
+        for statement in ["create schema pricing", "select platform.create_messaging('pricing')"] {
+            sqlx::query(statement).execute(&mut conn).await?;
+        }
+        let at = |text: &str| Cursor { from: text.parse().unwrap(), page: None };
+        let (old, new) = (Held { slot: 3, term: 1 }, Held { slot: 3, term: 2 });
+        assert_eq!(claim(&mut conn, "pricing", old).await?, Cursor::start());
+        store(&mut conn, "pricing", &[old], &at("5:5:")).await?;
+        assert_eq!(claim(&mut conn, "pricing", new).await?, at("5:5:"));
+        assert!(matches!(store(&mut conn, "pricing", &[old], &at("9:9:")).await, Err(CursorError::Fenced(3))));
+        assert!(matches!(claim(&mut conn, "pricing", old).await, Err(CursorError::Fenced(3))));
+        let page = Some(Page { upto: "8:8:".parse()?, after_seq: 77 });
+        let paging = Cursor { page, ..at("5:5:") };
+        store(&mut conn, "pricing", &[new], &paging).await?;
+        assert_eq!(claim(&mut conn, "pricing", new).await?, paging);
+        // A snapshot from this cluster's future: it was set back in time, and its ids will come again.
+        store(&mut conn, "pricing", &[new], &at("9000000000000:9000000000000:")).await?;
+        assert!(matches!(claim(&mut conn, "pricing", new).await, Err(CursorError::Foreign { group: 3 })));
+        Ok(())
+    }
+}

@@ -1,153 +1,21 @@
 //! The consumer over the in-process bus: effects once, whatever is repeated, interrupted or shared.
 
 use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use anyhow::Result;
-use async_trait::async_trait;
-use events::{Consumer, ConsumerConfig, Envelope, Guard, InProcessBus, Publisher, Reaction, ReactionError, RetryLater};
+use events::{Consumer, ConsumerConfig, Envelope, Guard, InProcessBus, Publisher};
 use kernel::Version;
-use opentelemetry::trace::TraceContextExt;
-use sqlx::PgConnection;
-use tokio::task::JoinHandle;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tracing_opentelemetry::OpenTelemetrySpanExt;
 use uuid::Uuid;
 
-use crate::fixture::{Fixture, LEASE, SCHEMA, TOPIC, changes, envelope, fixture, relay, tenant, until};
-
-/// Leaves one row per applied event, and fails as it is told.
-pub struct Mark {
-    pub name: &'static str,
-    pub guard: Guard,
-    /// Versions that cannot be applied while it is set.
-    pub poison: Mutex<Vec<(Uuid, u64)>>,
-    pub panics: AtomicBool,
-    /// How many attempts still fail transiently.
-    pub busy: AtomicUsize,
-    pub redis_away: AtomicBool,
-    pub settled: Mutex<Vec<(Uuid, u64)>>,
-    pub traces: Mutex<Vec<String>>,
-}
-
-impl Mark {
-    pub fn new(name: &'static str, guard: Guard) -> Arc<Self> {
-        Arc::new(Self {
-            name,
-            guard,
-            poison: Mutex::default(),
-            panics: AtomicBool::default(),
-            busy: AtomicUsize::default(),
-            redis_away: AtomicBool::default(),
-            settled: Mutex::default(),
-            traces: Mutex::default(),
-        })
-    }
-
-    pub fn settled(&self) -> Vec<(Uuid, u64)> {
-        self.settled.lock().unwrap().clone()
-    }
-}
-
-#[async_trait]
-impl Reaction for Mark {
-    fn consumer(&self) -> &'static str {
-        self.name
-    }
-
-    fn topics(&self) -> &'static [&'static str] {
-        &[TOPIC]
-    }
-
-    fn guard(&self, event_type: &str) -> Guard {
-        if event_type == "WidgetChanged" { self.guard } else { Guard::Ignore }
-    }
-
-    async fn apply(&self, tx: &mut PgConnection, event: &Envelope) -> Result<(), ReactionError> {
-        if self.busy.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
-            return Err(ReactionError::transient("busy"));
-        }
-        let trace = tracing::Span::current().context().span().span_context().trace_id().to_string();
-        self.traces.lock().unwrap().push(trace);
-        // The tenant comes from the setting: a row for another one would be refused by the policy.
-        sqlx::query(
-            r#"insert into "order".effect (tenant_id, consumer, aggregate_id, version)
-               values (current_setting('quoin.tenant'), $1, $2, $3)"#,
-        )
-        .bind(self.name)
-        .bind(event.aggregate_id)
-        .bind(event.aggregate_version.to_i64())
-        .execute(&mut *tx)
-        .await?;
-        // After the effect, so that a rollback has something to take back.
-        if self.poison.lock().unwrap().contains(&(event.aggregate_id, event.aggregate_version.get())) {
-            assert!(!self.panics.load(Ordering::Relaxed), "poisoned");
-            sqlx::query("select 1 / 0").execute(tx).await?;
-        }
-        Ok(())
-    }
-
-    async fn committed(&self, event: &Envelope) -> Result<(), RetryLater> {
-        if self.redis_away.load(Ordering::Relaxed) {
-            return Err(RetryLater::because("redis is away"));
-        }
-        self.settled.lock().unwrap().push((event.aggregate_id, event.aggregate_version.get()));
-        Ok(())
-    }
-}
-
-/// A consumer that runs until it is stopped or aborted.
-pub struct Running {
-    pub stop: CancellationToken,
-    pub task: JoinHandle<()>,
-}
-
-impl Running {
-    pub fn start(fixture: &Fixture, bus: &InProcessBus, mark: &Arc<Mark>) -> Self {
-        let stop = CancellationToken::new();
-        let config = ConsumerConfig { lease: LEASE, ..ConsumerConfig::default() };
-        let consumer = Consumer::new(fixture.work.clone(), SCHEMA, bus.source(), mark.clone()).with_config(config);
-        Self { task: tokio::spawn(consumer.run(stop.clone())), stop }
-    }
-
-    pub async fn stop(self) -> Result<()> {
-        self.stop.cancel();
-        Ok(self.task.await?)
-    }
-}
-
-/// The effects of a consumer, in the order they were made.
-pub async fn effects(fixture: &Fixture, mark: &Mark) -> Result<Vec<(Uuid, u64)>> {
-    let rows: Vec<(Uuid, i64)> =
-        sqlx::query_as(r#"select aggregate_id, version from "order".effect where consumer = $1 order by id"#)
-            .bind(mark.name)
-            .fetch_all(&fixture.admin)
-            .await?;
-    rows.into_iter().map(|(id, version)| Ok((id, u64::try_from(version)?))).collect()
-}
-
-/// Waits until the consumer has read the whole bus and stored so.
-pub async fn caught_up(fixture: &Fixture, bus: &InProcessBus, mark: &Mark) -> Result<()> {
-    let mut source = bus.source();
-    let mut ends = 0;
-    for partition in source.partitions(TOPIC).await? {
-        ends += source.extent(&partition).await?.next;
-    }
-    until("the consumer caught up", async || {
-        let (next,): (Option<i64>,) =
-            sqlx::query_as(r#"select sum(next_offset)::bigint from "order".consumer_position where consumer = $1"#)
-                .bind(mark.name)
-                .fetch_one(&fixture.admin)
-                .await?;
-        Ok(next == Some(ends))
-    })
-    .await
-}
+use crate::{
+    fixture::{LEASE, SCHEMA, TOPIC, changes, envelope, fixture, relay, tenant, until},
+    marks::{Drowsy, Mark, Running, caught_up, effects},
+};
 
 #[tokio::test]
 async fn replaying_everything_twice_has_no_extra_effect() -> Result<()> {
@@ -181,6 +49,9 @@ async fn replaying_everything_twice_has_no_extra_effect() -> Result<()> {
             .fetch_one(&fixture.admin)
             .await?;
     assert_eq!(wrong, (0,));
+    let parked: (i64,) =
+        sqlx::query_as(r#"select count(*) from "order".parked_event"#).fetch_one(&fixture.admin).await?;
+    assert_eq!(parked, (0,), "repetitions are recognised, not refused");
     for running in running {
         running.stop().await?;
     }
@@ -244,9 +115,10 @@ async fn effects_after_the_commit_wait_for_redis_but_hold_nothing_up() -> Result
     let id = Uuid::now_v7();
     let consumer = Running::start(&fixture, &bus, &mark);
     for version in 1..=3 {
+        // Each in a batch of its own, so that a position is stored while effects are owed.
         bus.publish(TOPIC, &[envelope(&acme, id, version)]).await?;
+        caught_up(&fixture, &bus, &mark).await?;
     }
-    caught_up(&fixture, &bus, &mark).await?;
     assert_eq!(effects(&fixture, &mark).await?.len(), 3, "the tables do not wait");
     assert_eq!(mark.settled(), []);
 
@@ -298,6 +170,52 @@ async fn consumers_of_one_name_share_the_partitions_and_effects_happen_once() ->
         assert_eq!(versions, (1..=20).collect::<Vec<_>>());
     }
     second.stop().await
+}
+
+#[tokio::test]
+async fn a_consumer_that_slept_through_its_lease_can_no_longer_write() -> Result<()> {
+    let (fixture, bus, acme) = (fixture().await?, InProcessBus::new(), tenant("acme"));
+    // Guards would hide what a zombie does to the position; this shows it.
+    for statement in [
+        r#"create function "order".note() returns trigger language plpgsql as
+           $$ begin insert into "order".bystander (note) values ('went back'); return new; end $$"#,
+        r#"create trigger backwards after update on "order".consumer_position for each row
+           when (new.next_offset < old.next_offset) execute function "order".note()"#,
+    ] {
+        sqlx::query(statement).execute(&fixture.admin).await?;
+    }
+    let mark = Mark::new("order.widgets", Guard::Delta);
+    let id = Uuid::now_v7();
+    bus.publish(TOPIC, &(1..=3).map(|version| envelope(&acme, id, version)).collect::<Vec<_>>()).await?;
+    let (awake, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+    let drowsy = Box::new(Drowsy { source: bus.source(), awake: awake.clone() });
+    let config = ConsumerConfig { lease: LEASE, ..ConsumerConfig::default() };
+    let sleeper = Consumer::new(fixture.work.clone(), SCHEMA, drowsy, mark.clone()).with_config(config);
+    let sleeper = tokio::spawn(sleeper.run(stop.clone()));
+    let members = async || {
+        let (members,): (i64,) =
+            sqlx::query_as(r#"select count(distinct holder) from "order".lease where expires_at > clock_timestamp()"#)
+                .fetch_one(&fixture.admin)
+                .await?;
+        anyhow::Ok(members)
+    };
+    until("the sleeper has the partitions", async || Ok(members().await? == 1)).await?;
+    let successor = Running::start(&fixture, &bus, &mark);
+    caught_up(&fixture, &bus, &mark).await?;
+    bus.publish(TOPIC, &(4..=5).map(|version| envelope(&acme, id, version)).collect::<Vec<_>>()).await?;
+    caught_up(&fixture, &bus, &mark).await?;
+
+    awake.notify_one();
+    until("the sleeper was refused and joined again", async || Ok(members().await? == 2)).await?;
+    caught_up(&fixture, &bus, &mark).await?;
+    assert_eq!(effects(&fixture, &mark).await?, (1..=5).map(|version| (id, version)).collect::<Vec<_>>());
+    let (went_back,): (i64,) =
+        sqlx::query_as(r#"select count(*) from "order".bystander"#).fetch_one(&fixture.admin).await?;
+    assert_eq!(went_back, 0, "the position never goes back");
+    stop.cancel();
+    awake.notify_one();
+    sleeper.await?;
+    successor.stop().await
 }
 
 #[tokio::test]

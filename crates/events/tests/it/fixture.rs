@@ -1,16 +1,15 @@
-//! A database with one service's messaging tables, writers of events, and publishers that remember or misbehave.
+//! A database with one service's messaging tables, writers of events, and the judge of what arrives.
 
 use std::{
     collections::HashMap,
-    sync::{Arc, LazyLock, Mutex, PoisonError},
+    sync::{Arc, LazyLock},
     time::Duration,
 };
 
 use anyhow::{Result, bail};
-use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use dev_stack::test::TestDatabase;
-use events::{Envelope, LeaseTimes, NewEvent, Outbox, PublishError, Publisher, Relay, RelayConfig};
+use events::{Envelope, LeaseTimes, NewEvent, Outbox, Publisher, Relay, RelayConfig};
 use kernel::{Clock, SystemClock, TenantId, Version};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
@@ -145,32 +144,6 @@ pub fn envelope(tenant: &TenantId, id: Uuid, version: u64) -> Envelope {
 pub fn relay(fixture: &Fixture, publisher: Arc<dyn Publisher>) -> Relay {
     let config = RelayConfig { batch: 100, lease: LEASE, ..RelayConfig::default() };
     Relay::new(fixture.work.clone(), SCHEMA, TOPIC, publisher, Arc::new(Notify::new()), config)
-}
-
-/// Remembers what was published.
-#[derive(Default)]
-pub struct Recorder {
-    events: Mutex<Vec<Envelope>>,
-}
-
-impl Recorder {
-    pub fn events(&self) -> Vec<Envelope> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub fn len(&self) -> usize {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).len()
-    }
-}
-
-#[async_trait]
-impl Publisher for Recorder {
-    async fn publish(&self, _topic: &str, batch: &[Envelope]) -> Result<(), PublishError> {
-        // A pause like a broker's, so that rounds overlap with writers.
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(batch);
-        Ok(())
-    }
 }
 
 /// Waits until `condition` answers `true`.

@@ -5,8 +5,10 @@
 mod consuming;
 mod contract;
 mod fixture;
+mod marks;
 mod order;
 mod outbox;
 mod parking;
+mod publishers;
 mod relaying;
 mod replaying;

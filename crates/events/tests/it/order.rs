@@ -9,8 +9,9 @@ use sqlx::{Acquire, PgPool};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::fixture::{
-    Fixture, Recorder, Verdict, begin, change, committed, fixture, judge, relay, sequence, tenant, until,
+use crate::{
+    fixture::{Fixture, Verdict, begin, change, committed, fixture, judge, relay, sequence, tenant, until},
+    publishers::Recorder,
 };
 
 const WRITERS: usize = 8;

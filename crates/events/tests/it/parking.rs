@@ -9,8 +9,8 @@ use kernel::TenantId;
 use uuid::Uuid;
 
 use crate::{
-    consuming::{Mark, Running, caught_up, effects},
     fixture::{Fixture, SCHEMA, TOPIC, envelope, fixture, tenant, until},
+    marks::{Mark, Running, caught_up, effects},
 };
 
 fn lot(fixture: &Fixture) -> ParkingLot {

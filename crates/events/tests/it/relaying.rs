@@ -9,44 +9,18 @@ use std::{
 };
 
 use anyhow::Result;
-use async_trait::async_trait;
-use events::{Envelope, PublishError, Publisher, Relay, RelayConfig, Retention};
+use events::{Envelope, Relay, RelayConfig};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::fixture::{
-    Fixture, LEASE, Recorder, SCHEMA, TOPIC, begin, change, changes, committed, fixture, judge, relay, sequence,
-    tenant, until,
+use crate::{
+    fixture::{
+        Fixture, LEASE, OUTBOX, SCHEMA, TOPIC, Verdict, begin, change, changes, committed, event, fixture, judge,
+        relay, sequence, tenant, until,
+    },
+    publishers::{Recorder, Speechless, StuckOnce, Stumbling, Volatile, Weighing},
 };
-
-/// Publishes, and then never says so: the relay is caught between produce and cursor.
-struct Speechless(Arc<Recorder>);
-
-#[async_trait]
-impl Publisher for Speechless {
-    async fn publish(&self, topic: &str, batch: &[Envelope]) -> Result<(), PublishError> {
-        self.0.publish(topic, batch).await?;
-        std::future::pending().await
-    }
-}
-
-/// Publishes the first half of every third batch and fails.
-struct Stumbling {
-    recorder: Arc<Recorder>,
-    calls: AtomicUsize,
-}
-
-#[async_trait]
-impl Publisher for Stumbling {
-    async fn publish(&self, topic: &str, batch: &[Envelope]) -> Result<(), PublishError> {
-        if self.calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(3) {
-            self.recorder.publish(topic, &batch[..batch.len() / 2]).await?;
-            return Err(PublishError("the broker went away".into()));
-        }
-        self.recorder.publish(topic, batch).await
-    }
-}
 
 async fn all_seen(fixture: &Fixture, recorder: &Recorder) -> Result<bool> {
     Ok(judge(&sequence(&recorder.events()), &committed(fixture).await?).lost == 0)
@@ -134,6 +108,15 @@ async fn a_backlog_larger_than_a_batch_is_paged_in_order_across_a_kill() -> Resu
     Ok(())
 }
 
+/// How many groups each relay holds.
+async fn holders(fixture: &Fixture) -> Result<Vec<i64>> {
+    let rows: Vec<(i64,)> =
+        sqlx::query_as(r#"select count(*) from "order".lease where holder is not null group by holder order by 1"#)
+            .fetch_all(&fixture.admin)
+            .await?;
+    Ok(rows.into_iter().map(|(count,)| count).collect())
+}
+
 #[tokio::test]
 async fn relays_share_the_shards_and_survivors_take_over() -> Result<()> {
     let (fixture, acme) = (fixture().await?, tenant("acme"));
@@ -141,14 +124,7 @@ async fn relays_share_the_shards_and_survivors_take_over() -> Result<()> {
     let stop = CancellationToken::new();
     let first = tokio::spawn(relay(&fixture, one.clone()).run(stop.clone()));
     let second = tokio::spawn(relay(&fixture, two.clone()).run(stop.clone()));
-    let holders = async || {
-        let rows: Vec<(i64,)> =
-            sqlx::query_as(r#"select count(*) from "order".lease where holder is not null group by holder order by 1"#)
-                .fetch_all(&fixture.admin)
-                .await?;
-        anyhow::Ok(rows.into_iter().map(|(count,)| count).collect::<Vec<_>>())
-    };
-    until("each holds half of the groups", async || Ok(holders().await? == [4, 4])).await?;
+    until("each holds half of the groups", async || Ok(holders(&fixture).await? == [4, 4])).await?;
     for _ in 0..64 {
         changes(&fixture, &acme, Uuid::now_v7(), 2).await?;
     }
@@ -172,11 +148,41 @@ async fn relays_share_the_shards_and_survivors_take_over() -> Result<()> {
     stop.cancel();
     second.await?;
     assert_eq!(
-        holders().await?,
+        holders(&fixture).await?,
         Vec::<i64>::new(),
         "the dead relay's leases were taken over, the stopped one's given back"
     );
     Ok(())
+}
+
+#[tokio::test]
+async fn a_relay_that_lost_its_lease_while_publishing_steps_down() -> Result<()> {
+    let (fixture, acme) = (fixture().await?, tenant("acme"));
+    for _ in 0..64 {
+        changes(&fixture, &acme, Uuid::now_v7(), 1).await?;
+    }
+    let (own, others) = (Arc::new(Recorder::default()), Arc::new(Recorder::default()));
+    let stuck = Arc::new(StuckOnce { recorder: own.clone(), calls: AtomicUsize::new(0) });
+    let stop = CancellationToken::new();
+    let zombie = tokio::spawn(relay(&fixture, stuck.clone()).run(stop.clone()));
+    until("it is in the middle of a batch", async || Ok(stuck.calls.load(Ordering::Relaxed) == 1)).await?;
+    // Its groups are given away behind its back.
+    let successor = tokio::spawn(relay(&fixture, others.clone()).run(stop.clone()));
+    for statement in [r#"delete from "order".lease_member"#, r#"update "order".lease set holder = null"#] {
+        sqlx::query(statement).execute(&fixture.admin).await?;
+    }
+    until("the batch was published by whoever may", async || Ok(own.len() + others.len() >= 64)).await?;
+    until("both have their share", async || Ok(holders(&fixture).await? == [4, 4])).await?;
+    for _ in 0..64 {
+        changes(&fixture, &acme, Uuid::now_v7(), 1).await?;
+    }
+    until("both work again", async || Ok(own.len() + others.len() >= 128 && own.len() > 0)).await?;
+    let everything: Vec<_> = own.events().into_iter().chain(others.events()).collect();
+    let verdict = judge(&sequence(&everything), &committed(&fixture).await?);
+    assert_eq!((verdict.lost, verdict.inversions, verdict.gaps), (0, 0, 0));
+    stop.cancel();
+    zombie.await?;
+    Ok(successor.await?)
 }
 
 #[tokio::test]
@@ -189,13 +195,7 @@ async fn a_hint_saves_the_wait_for_the_next_poll() -> Result<()> {
     let relaying =
         Relay::new(fixture.work.clone(), SCHEMA, TOPIC, recorder.clone(), hint.clone(), config).run(stop.clone());
     let relaying = tokio::spawn(relaying);
-    until("the relay claimed its groups", async || {
-        let (held,): (i64,) = sqlx::query_as(r#"select count(*) from "order".lease where holder is not null"#)
-            .fetch_one(&fixture.admin)
-            .await?;
-        Ok(held == 8)
-    })
-    .await?;
+    until("the relay claimed its groups", async || Ok(holders(&fixture).await? == [8])).await?;
     changes(&fixture, &acme, Uuid::now_v7(), 1).await?;
     hint.notify_one();
     until("the hinted event was published", async || Ok(recorder.len() == 1)).await?;
@@ -211,32 +211,12 @@ async fn a_cursor_of_another_cluster_is_refused() -> Result<()> {
     sqlx::query(r#"update "order".relay_cursor set system_identifier = 1"#).execute(&fixture.admin).await?;
     let stop = CancellationToken::new();
     let relaying = tokio::spawn(relay(&fixture, recorder.clone()).run(stop.clone()));
-    until("the relay tried", async || {
-        let (held,): (i64,) = sqlx::query_as(r#"select count(*) from "order".lease where holder is not null"#)
-            .fetch_one(&fixture.admin)
-            .await?;
-        Ok(held == 8)
-    })
-    .await?;
+    until("the relay tried", async || Ok(holders(&fixture).await? == [8])).await?;
     assert_eq!(recorder.len(), 0);
     sqlx::query(r#"update "order".relay_cursor set system_identifier = null"#).execute(&fixture.admin).await?;
     until("the reset cursor is used", async || Ok(recorder.len() == 3)).await?;
     stop.cancel();
     Ok(relaying.await?)
-}
-
-/// A log that is gone with its process.
-struct Volatile(Arc<Recorder>);
-
-#[async_trait]
-impl Publisher for Volatile {
-    async fn publish(&self, topic: &str, batch: &[Envelope]) -> Result<(), PublishError> {
-        self.0.publish(topic, batch).await
-    }
-
-    fn retention(&self) -> Retention {
-        Retention::UntilExit
-    }
 }
 
 #[tokio::test]
@@ -253,28 +233,14 @@ async fn a_log_that_forgets_is_told_everything_again() -> Result<()> {
     Ok(())
 }
 
-/// Remembers how many payload bytes came at once.
-struct Weighing {
-    recorder: Arc<Recorder>,
-    heaviest: AtomicUsize,
-}
-
-#[async_trait]
-impl Publisher for Weighing {
-    async fn publish(&self, topic: &str, batch: &[Envelope]) -> Result<(), PublishError> {
-        self.heaviest.fetch_max(batch.iter().map(|event| event.data.len()).sum(), Ordering::Relaxed);
-        self.recorder.publish(topic, batch).await
-    }
-}
-
 #[tokio::test]
 async fn a_batch_of_large_events_ends_at_its_bytes_and_loses_none() -> Result<()> {
     let (fixture, acme, id) = (fixture().await?, tenant("acme"), Uuid::now_v7());
     let mut tx = begin(&fixture.serve, &acme).await?;
     for version in 1..=40 {
-        let mut large = crate::fixture::event(&acme, id, version);
+        let mut large = event(&acme, id, version);
         large.payload = vec![b'x'; 800 * 1024];
-        crate::fixture::OUTBOX.append(&mut tx, &[large]).await?;
+        OUTBOX.append(&mut tx, &[large]).await?;
     }
     tx.commit().await?;
     let weighing = Arc::new(Weighing { recorder: Arc::default(), heaviest: AtomicUsize::new(0) });
@@ -284,7 +250,7 @@ async fn a_batch_of_large_events_ends_at_its_bytes_and_loses_none() -> Result<()
     stop.cancel();
     relaying.await?;
     let verdict = judge(&sequence(&weighing.recorder.events()), &committed(&fixture).await?);
-    assert_eq!(verdict, crate::fixture::Verdict::default());
+    assert_eq!(verdict, Verdict::default());
     let heaviest = weighing.heaviest.load(Ordering::Relaxed);
     assert!((800 * 1024 + 1..9 * 1024 * 1024).contains(&heaviest), "{heaviest} bytes at once");
     Ok(())
@@ -294,8 +260,8 @@ async fn a_batch_of_large_events_ends_at_its_bytes_and_loses_none() -> Result<()
 async fn a_poll_reads_by_index_whatever_the_statistics_say() -> Result<()> {
     let (fixture, acme) = (fixture().await?, tenant("acme"));
     let mut tx = begin(&fixture.serve, &acme).await?;
-    let events: Vec<_> = (0..3_000).map(|_| crate::fixture::event(&acme, Uuid::now_v7(), 1)).collect();
-    crate::fixture::OUTBOX.append(&mut tx, &events).await?;
+    let events: Vec<_> = (0..3_000).map(|_| event(&acme, Uuid::now_v7(), 1)).collect();
+    OUTBOX.append(&mut tx, &events).await?;
     tx.commit().await?;
     // Statistics are what misleads the planner: it then believes a third of the rows to be new.
     sqlx::query(r#"analyze "order".outbox"#).execute(&fixture.admin).await?;

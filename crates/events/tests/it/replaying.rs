@@ -9,10 +9,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    consuming::{Mark, Running, effects},
-    fixture::{
-        Recorder, SCHEMA, TOPIC, begin, change, changes, envelope, fixture, now, relay, sequence, tenant, until,
-    },
+    fixture::{SCHEMA, TOPIC, begin, change, changes, envelope, fixture, now, relay, sequence, tenant, until},
+    marks::{Mark, Running, effects},
+    publishers::Recorder,
 };
 
 #[tokio::test]
