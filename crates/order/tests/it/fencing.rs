@@ -46,6 +46,20 @@ async fn a_result_that_comes_after_the_lease_was_taken_over_is_dropped() {
 }
 
 #[tokio::test]
+async fn a_task_that_is_being_taken_is_passed_over_not_waited_for() {
+    let world = World::new().await;
+    world.ordered(&[("1", "10.00")]).await;
+    let (tenant, lease) = (&world.tenant, Duration::from_secs(60));
+    let mut first = TenantTx::begin(&world.work, tenant).await.unwrap();
+    assert_eq!(claim_tasks(&mut first, tenant, "first", lease, 10).await.unwrap().len(), 1);
+    let mut second = TenantTx::begin(&world.work, tenant).await.unwrap();
+    sqlx::raw_sql("set local lock_timeout = '1s'").execute(&mut *second).await.unwrap();
+    assert!(claim_tasks(&mut second, tenant, "second", lease, 10).await.unwrap().is_empty());
+    second.rollback().await.unwrap();
+    first.commit().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_task_that_never_gives_a_result_falls_out_instead_of_killing_workers_for_ever() {
     let world = World::new().await;
     let order = world.ordered(&[("1", "10.00")]).await;
