@@ -20,8 +20,9 @@ pub use acceptance::{Acceptance, AcceptedItem};
 pub use cache_ports::quote::{Adjustment, AdjustmentKind, ApprovalReason, Charge, QuoteTotals};
 pub use states::{ApprovalState, Level, QuoteState, RevisionState};
 
-/// Most lines of one revision: the acceptance, which is one event, must stay below the broker's record limit.
-pub const MAX_ITEMS: usize = 2_000;
+/// Most lines of one revision: an order reserves them at once, which inventory takes up to this many of, and the acceptance
+/// is one event.
+pub const MAX_ITEMS: usize = 1_000;
 /// Longest validity of an offer, in days.
 pub const MAX_VALID_DAYS: u16 = 365;
 /// Longest name, comment or reason a client may send, in characters.

@@ -12,7 +12,7 @@ use crate::{model::MAX_TEXT, rules::cancellation::Wanted};
 /// Longest external id, in characters.
 const MAX_EXTERNAL_ID: u64 = 100;
 /// Most lines of one cancellation: as many as a quote may have.
-const MAX_LINES: u64 = 2_000;
+const MAX_LINES: u64 = 1_000;
 
 /// Which accepted revision is to be ordered.
 #[derive(Debug, Deserialize, Serialize, Validate, ToSchema)]
