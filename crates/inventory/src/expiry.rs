@@ -45,7 +45,7 @@ pub async fn expire_due(pool: &PgPool, clock: &SharedClock, batch: u32) -> Resul
             Ok(true) => expired += 1,
             Ok(false) => {}
             Err(error) => {
-                tracing::warn!(%tenant, %reservation, %error, "a reservation could not be ended; trying again")
+                tracing::warn!(%tenant, %reservation, %error, "a reservation could not be ended; trying again");
             }
         }
     }
