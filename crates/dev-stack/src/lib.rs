@@ -14,7 +14,7 @@
 //! from disk. Must never know: what the product keeps in them. Nothing here is used in production.
 //!
 //! Reading order: [`Stack`] (one stack for one program) → [`Server`] (one component, which can be stopped and started
-//! again to show that nothing breaks) → [`test`] (what a test asks for).
+//! again to show that nothing breaks) → [`mod@test`] (what a test asks for).
 
 mod background;
 mod component;
