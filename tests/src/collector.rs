@@ -18,6 +18,8 @@ pub struct Span {
     pub name: String,
     /// Its text attributes.
     pub attributes: Vec<(String, String)>,
+    /// Traces it is linked to: a batch serves many.
+    pub links: Vec<String>,
 }
 
 impl Span {
@@ -52,6 +54,12 @@ impl Collector {
         let spans = self.spans.lock().unwrap_or_else(PoisonError::into_inner);
         spans.iter().filter(|span| span.trace_id == trace_id).cloned().collect()
     }
+
+    /// The spans that are linked to a trace so far.
+    pub fn linked_to(&self, trace_id: &str) -> Vec<Span> {
+        let spans = self.spans.lock().unwrap_or_else(PoisonError::into_inner);
+        spans.iter().filter(|span| span.links.iter().any(|link| link == trace_id)).cloned().collect()
+    }
 }
 
 async fn receive(State(spans): State<Spans>, body: Bytes) {
@@ -67,18 +75,27 @@ fn spans_of(message: &[u8]) -> Vec<Span> {
     spans.map(|(_, span)| span_of(span)).collect()
 }
 
-/// Span: trace_id = 1, name = 5, attributes = 9 (KeyValue: key = 1, value = 2 (AnyValue: string_value = 1)).
+/// Span: trace_id = 1, name = 5, attributes = 9 (KeyValue: key = 1, value = 2 (AnyValue: string_value = 1)),
+/// links = 13 (Link: trace_id = 1).
 fn span_of(message: &[u8]) -> Span {
-    let mut span = Span { trace_id: String::new(), name: String::new(), attributes: Vec::new() };
+    let mut span = Span { trace_id: String::new(), name: String::new(), attributes: Vec::new(), links: Vec::new() };
     for (number, value) in fields(message) {
         match number {
-            1 => span.trace_id = value.iter().map(|byte| format!("{byte:02x}")).collect(),
+            1 => span.trace_id = hex(value),
             5 => span.name = String::from_utf8_lossy(value).into_owned(),
             9 => span.attributes.extend(attribute_of(value)),
+            13 => {
+                let ids = fields(value).into_iter().filter(|(number, _)| *number == 1);
+                span.links.extend(ids.map(|(_, id)| hex(id)));
+            }
             _ => {}
         }
     }
     span
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 fn attribute_of(message: &[u8]) -> Option<(String, String)> {
@@ -137,12 +154,13 @@ mod tests {
         let attribute = [field(1, b"db"), field(2, &field(1, b"redis"))].concat();
         // A number field (kind = 6) and a fixed one (start time = 7) stand between.
         let numbers = [vec![6 << 3, 3], [vec![7 << 3 | 1], vec![0; 8]].concat()].concat();
-        let span = [field(1, &[0xab; 16]), numbers, field(5, b"GET"), field(9, &attribute)].concat();
+        let link = field(13, &field(1, &[0xcd; 16]));
+        let span = [field(1, &[0xab; 16]), numbers, field(5, b"GET"), field(9, &attribute), link].concat();
         let message = field(1, &[field(1, b"resource"), field(2, &field(2, &span))].concat());
         let found = spans_of(&message);
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].trace_id.as_str(), found[0].name.as_str()), ("ab".repeat(16).as_str(), "GET"));
-        assert_eq!(found[0].attribute("db"), "redis");
+        assert_eq!((found[0].attribute("db"), found[0].links.as_slice()), ("redis", ["cd".repeat(16)].as_slice()));
         assert!(spans_of(&message[..message.len() - 3]).is_empty());
     }
 }

@@ -97,7 +97,7 @@ impl Shop {
         if text(&submitted, "/currentRevision/state") == "inApproval" {
             submitted = command(&self.approver, &submitted, "approve", &content_hash(&submitted)).await?;
         }
-        Ok(command(&self.seller, &submitted, "present", &json!({})).await?)
+        command(&self.seller, &submitted, "present", &json!({})).await.map_err(Into::into)
     }
 
     /// Accepts a presented quote under an idempotency key.
@@ -108,7 +108,7 @@ impl Shop {
     /// The orders of a quote.
     pub async fn orders(&self, quote: &Value) -> Result<Vec<Value>> {
         let found = get(&self.seller, &format!("/order/v1/orders?quoteId={}", text(quote, "/id"))).await?;
-        Ok(found["items"].as_array().cloned().context("no list of orders")?)
+        found["items"].as_array().cloned().context("no list of orders")
     }
 
     /// The one order of an accepted quote, when it is completed.

@@ -6,7 +6,8 @@ use crate::tree::{SERVICES, TextFile, files, report};
 const EFFECTS: [&str; 8] = ["async ", ".await", "sqlx", "axum", "tokio::", "reqwest", "std::fs", "Utc::now"];
 
 fn decides(path: &str) -> bool {
-    ["/model.rs", "/rules.rs", "/model/", "/rules/"].iter().any(|part| path.contains(part))
+    let of_a_service = SERVICES.iter().any(|service| path.starts_with(&format!("crates/{service}/src/")));
+    of_a_service && ["/model.rs", "/rules.rs", "/model/", "/rules/"].iter().any(|part| path.contains(part))
         || path.starts_with("crates/kernel/src")
         || path.starts_with("crates/quoin/src/retail/")
 }

@@ -19,7 +19,8 @@ fn sources() -> Vec<TextFile> {
 fn files_stay_short() {
     let mut all = sources();
     all.extend(files("migrations", &[".sql"]));
-    all.extend(files("web/src", &[".ts", ".tsx", ".css"]));
+    // `.d.ts` files are generated from the API's documents.
+    all.extend(files("web/src", &[".ts", ".tsx", ".css"]).into_iter().filter(|file| !file.path.ends_with(".d.ts")));
     let long = all.iter().map(|file| (file, file.text.lines().count())).filter(|(_, lines)| *lines > FILE_LINES);
     let broken: Vec<String> = long.map(|(file, lines)| format!("{}: {lines} lines", file.path)).collect();
     report("a file has at most 500 lines: make it a folder of the same name", &broken);
@@ -46,7 +47,8 @@ fn functions(text: &str) -> Vec<(String, usize)> {
         ]
         .iter()
         .any(|start| code.starts_with(start));
-        if !is_function {
+        // A signature without a body ends on its own line.
+        if !is_function || code.ends_with(';') {
             continue;
         }
         let closing = format!("{}}}", " ".repeat(depth));

@@ -22,9 +22,9 @@ fn schemas_named(sql: &str) -> Vec<String> {
 }
 
 /// String literals of a Rust file that hold SQL. Comments and code are left out, because `order.version` is a field.
-fn sql_literals(rust: &str) -> Vec<String> {
+fn sql_literals(source: &str) -> Vec<String> {
     let mut literals = Vec::new();
-    let mut rest = rust;
+    let mut rest = source;
     while let Some(start) = rest.find('"') {
         let line_start = rest[..start].rfind('\n').map_or(0, |at| at + 1);
         if rest[line_start..start].trim_start().starts_with("//") {
@@ -62,7 +62,7 @@ fn end_of_plain(body: &str) -> Option<usize> {
 }
 
 fn foreign_schemas(service: &str, file: &TextFile) -> Vec<String> {
-    let is_sql = file.path.ends_with(".sql");
+    let is_sql = file.has_ending("sql");
     let texts = if is_sql { vec![without_comments(&file.text)] } else { sql_literals(file.product_text()) };
     let named = texts.iter().flat_map(|text| schemas_named(&text.replace("\\\"", "\"")));
     named

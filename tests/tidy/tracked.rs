@@ -46,7 +46,8 @@ fn no_file_names_a_path_of_this_machine() {
 #[test]
 fn lock_files_name_public_sources_only() {
     let mut broken = Vec::new();
-    for file in tracked().into_iter().filter(|file| file.ends_with(".lock") || file.ends_with("package-lock.json")) {
+    for file in tracked().into_iter().filter(|file| file.ends_with("Cargo.lock") || file.ends_with("package-lock.json"))
+    {
         let Ok(text) = std::fs::read_to_string(root().join(&file)) else { continue };
         for field in SOURCE_FIELDS {
             let sources = text.split(field).skip(1).filter_map(|rest| rest.split('"').next());

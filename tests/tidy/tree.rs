@@ -20,9 +20,9 @@ pub struct TextFile {
 }
 
 impl TextFile {
-    /// The file's name.
-    pub fn name(&self) -> &str {
-        self.path.rsplit('/').next().unwrap_or_default()
+    /// Whether the file's name ends so.
+    pub fn has_ending(&self, ending: &str) -> bool {
+        Path::new(&self.path).extension().is_some_and(|found| found.eq_ignore_ascii_case(ending))
     }
 
     /// The text without the tests at its end: from the line that opens the test module on, other rules hold.

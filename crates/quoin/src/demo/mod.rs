@@ -39,8 +39,15 @@ impl Demo {
     /// The person of the demo with this role, in this tenant.
     fn person(&self, tenant: &str, role: Role) -> anyhow::Result<Api> {
         let identity = IDENTITIES.iter().find(|identity| identity.roles.contains(&role));
+        let roles = identity.map(|identity| identity.roles).unwrap_or_default();
+        self.person_with(tenant, role, roles)
+    }
+
+    /// The same person, with these roles instead.
+    fn person_with(&self, tenant: &str, role: Role, roles: &[Role]) -> anyhow::Result<Api> {
+        let identity = IDENTITIES.iter().find(|identity| identity.roles.contains(&role));
         let identity = identity.with_context(|| format!("nobody in the demo is {role}"))?;
-        let roles: Vec<&str> = identity.roles.iter().map(|role| role.name()).collect();
+        let roles: Vec<&str> = roles.iter().map(|role| role.name()).collect();
         Ok(self.anybody.acting_as(Credential::issued(Person::new(tenant, identity.subject, &roles))))
     }
 

@@ -13,7 +13,8 @@ use crate::retail::finding::{Reason, ReasonCount};
 pub struct Counts {
     /// New ones.
     pub created: u64,
-    /// Changed ones.
+    /// Changed ones; movements of stock never change.
+    #[serde(default)]
     pub updated: u64,
     /// Untouched ones.
     pub unchanged: u64,

@@ -1,3 +1,5 @@
+//! The plan's examples, and that it loses nothing.
+
 use proptest::prelude::*;
 
 use super::*;

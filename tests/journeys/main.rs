@@ -1,0 +1,13 @@
+//! Journeys through the whole product: real processes, PostgreSQL, Redis and Kafka, spoken to over HTTP.
+//!
+//! Every test has a database, a tenant, topics and keys of its own, so they run side by side.
+
+mod faults;
+mod isolation;
+mod refusals;
+mod retail;
+mod sale;
+mod trace;
+
+/// The executable these tests were built with.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_quoin-under-test");
