@@ -87,8 +87,11 @@ impl Applier {
             self.note_failure(key, first.id, &error).await?;
             return Ok(Step::Stopped);
         }
-        let mut conn = self.pool.acquire().await?;
-        self.lot.remove(&mut conn, key, first.id).await?;
+        let mut tx = self.pool.begin().await?;
+        // Waits for a batch that is just adding to the key; only then can be seen whether the key is empty.
+        self.lot.lock_key(&mut tx, key).await?;
+        self.lot.remove(&mut tx, key, first.id).await?;
+        tx.commit().await?;
         Ok(Step::Released)
     }
 

@@ -124,7 +124,7 @@ impl Lot {
         }))
     }
 
-    /// Takes one event out of the lot, and its key with the last one.
+    /// Takes one event out of the lot, and its key with the last one. The key must be locked by an earlier statement.
     pub async fn remove(&self, conn: &mut PgConnection, key: &str, id: i64) -> Result<(), sqlx::Error> {
         let event =
             format!("delete from \"{}\".parked_event where consumer = $1 and event_key = $2 and id = $3", self.schema);

@@ -5,12 +5,16 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Result;
+use events::{Relay, RelayConfig};
 use sqlx::{Acquire, PgPool};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    fixture::{Fixture, Verdict, begin, change, committed, fixture, judge, relay, sequence, tenant, until},
+    fixture::{
+        Fixture, LEASE, SCHEMA, TOPIC, Verdict, begin, change, committed, fixture, judge, sequence, tenant, until,
+    },
     publishers::Recorder,
 };
 
@@ -22,7 +26,10 @@ const AGGREGATES: usize = 40;
 async fn the_relay_loses_nothing_and_keeps_the_order_where_naive_readers_fail() -> Result<()> {
     let fixture = Arc::new(fixture().await?);
     let (recorder, stop) = (Arc::new(Recorder::default()), CancellationToken::new());
-    let relaying = tokio::spawn(relay(&fixture, recorder.clone()).run(stop.clone()));
+    // Small batches, so that differences are paged while writers go on.
+    let config = RelayConfig { batch: 5, lease: LEASE, ..RelayConfig::default() };
+    let relaying = Relay::new(fixture.work.clone(), SCHEMA, TOPIC, recorder.clone(), Arc::new(Notify::new()), config);
+    let relaying = tokio::spawn(relaying.run(stop.clone()));
     let by_seq = tokio::spawn(read_by_seq(fixture.admin.clone(), stop.clone()));
     let by_xid = tokio::spawn(read_by_xid(fixture.admin.clone(), stop.clone()));
 
@@ -72,11 +79,13 @@ async fn write(fixture: Arc<Fixture>, aggregates: Arc<Vec<Uuid>>) -> Result<()> 
     Ok(())
 }
 
-/// Takes its id and a sequence number first of all and commits last of all.
+/// Takes its id and more sequence numbers than a batch has room for first of all, and commits last of all.
 async fn write_late(fixture: Arc<Fixture>, aggregates: Arc<Vec<Uuid>>) -> Result<()> {
     let tenant = tenant("acme");
     let mut tx = begin(&fixture.serve, &tenant).await?;
-    change(&mut tx, &tenant, Uuid::now_v7()).await?;
+    for _ in 0..10 {
+        change(&mut tx, &tenant, Uuid::now_v7()).await?;
+    }
     tokio::time::sleep(Duration::from_secs(2)).await;
     change(&mut tx, &tenant, aggregates[0]).await?;
     tx.commit().await?;

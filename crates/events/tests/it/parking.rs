@@ -174,3 +174,31 @@ async fn a_discarded_event_lets_its_key_go_on() -> Result<()> {
     assert_eq!(versions(&fixture, &mark, id).await?, [2]);
     consumer.stop().await
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redrive_beside_a_running_consumer_leaves_nothing_behind() -> Result<()> {
+    let (fixture, bus, acme) = (fixture().await?, InProcessBus::new(), tenant("acme"));
+    let mark = Mark::new("order.widgets", Guard::StateCarrying);
+    let consumer = Running::start(&fixture, &bus, &mark);
+    // Keys that are applied before the parked one in every batch, so that there is time between looking and parking.
+    let others: Vec<Uuid> = (0..60).map(|_| Uuid::now_v7()).collect();
+    let mut last = 0;
+    for _ in 0..8 {
+        let id = Uuid::now_v7();
+        mark.poison.lock().unwrap().push((id, 1));
+        bus.publish(TOPIC, &history(&acme, &[id], 1..=3)).await?;
+        caught_up(&fixture, &bus, &mark).await?;
+        mark.poison.lock().unwrap().clear();
+        for version in 4..=6 {
+            last += 1;
+            bus.publish(TOPIC, &history(&acme, &others, last..=last)).await?;
+            bus.publish(TOPIC, &history(&acme, &[id], version..=version)).await?;
+        }
+        let (lot, key) = (lot(&fixture), format!("acme:widget:{id}"));
+        assert!(lot.redrive(mark.clone(), &key).await?.free);
+        caught_up(&fixture, &bus, &mark).await?;
+        assert_eq!(lot.keys().await?, [], "nobody is parked behind nothing");
+        assert_eq!(versions(&fixture, &mark, id).await?, (1..=6).collect::<Vec<_>>());
+    }
+    consumer.stop().await
+}
