@@ -283,7 +283,7 @@ fn batch_span(topic: &str, batch: &[Envelope]) -> tracing::Span {
     let span = info_span!(
         "publish events",
         otel.kind = "producer",
-        messaging.operation.r#type = "send",
+        "messaging.operation.type" = "send",
         messaging.destination.name = topic,
         messaging.batch.message_count = batch.len(),
     );

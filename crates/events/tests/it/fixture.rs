@@ -11,11 +11,8 @@ use chrono::{DateTime, Utc};
 use dev_stack::test::TestDatabase;
 use events::{Envelope, LeaseTimes, NewEvent, Outbox, Publisher, Relay, RelayConfig};
 use kernel::{Clock, SystemClock, TenantId, Version};
-use opentelemetry::trace::TracerProvider;
-use opentelemetry_sdk::trace::SdkTracerProvider;
 use sqlx::{PgConnection, PgPool, postgres::PgPoolOptions};
 use tokio::sync::Notify;
-use tracing_subscriber::layer::SubscriberExt;
 use uuid::Uuid;
 
 /// The service under test; its name is a word of SQL, which must not matter.
@@ -34,20 +31,10 @@ pub struct Fixture {
     _database: TestDatabase,
 }
 
-/// Spans are real in every test: one tracer for the whole binary, because a subscriber per test would race with the
-/// others for the same call sites.
-static TRACED: LazyLock<SdkTracerProvider> = LazyLock::new(|| {
-    let provider = SdkTracerProvider::builder().build();
-    let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
-    // A test binary has no other subscriber that could be in the way.
-    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer));
-    provider
-});
-
 /// A migrated database with the messaging tables and two tables of a domain: `aggregate`, versioned, and `effect`, where
 /// reactions leave their marks.
 pub async fn fixture() -> Result<Fixture> {
-    LazyLock::force(&TRACED);
+    LazyLock::force(&crate::traced::TRACED);
     let database = dev_stack::test::database(&["platform"]).await?;
     let admin = pool(&database.admin_url(), 20).await?;
     for statement in [

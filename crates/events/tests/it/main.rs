@@ -12,3 +12,4 @@ mod parking;
 mod publishers;
 mod relaying;
 mod replaying;
+mod traced;
