@@ -49,7 +49,7 @@ async fn a_result_that_comes_after_the_lease_was_taken_over_is_dropped() {
 async fn a_task_that_is_being_taken_is_passed_over_not_waited_for() {
     let world = World::new().await;
     world.ordered(&[("1", "10.00")]).await;
-    let (tenant, lease) = (&world.tenant, Duration::from_secs(60));
+    let (tenant, lease) = (&world.tenant, Duration::from_mins(1));
     let mut first = TenantTx::begin(&world.work, tenant).await.unwrap();
     assert_eq!(claim_tasks(&mut first, tenant, "first", lease, 10).await.unwrap().len(), 1);
     let mut second = TenantTx::begin(&world.work, tenant).await.unwrap();
