@@ -2,6 +2,7 @@
 
 use std::{fmt, time::Duration};
 
+use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::Failure;
@@ -69,8 +70,11 @@ impl fmt::Display for ReplaySummary {
             held.overrides,
             held.approvals
         )?;
-        let money = |f: &mut fmt::Formatter<'_>, what: &str, amount: rust_decimal::Decimal| {
-            writeln!(f, "  {what:<44} {:>16} {CURRENCY}", amount.normalize().to_string())
+        // Whole pence, and more digits only where they are not zero.
+        let money = |f: &mut fmt::Formatter<'_>, what: &str, amount: Decimal| {
+            let mut amount = amount.normalize();
+            amount.rescale(amount.scale().max(2));
+            writeln!(f, "  {what:<44} {:>16} {CURRENCY}", amount.to_string())
         };
         money(f, "file total (exact)", closing.file_total)?;
         money(f, "ordered", held.ordered)?;
