@@ -4,6 +4,11 @@
 //! [`NewEvent`] → [`Outbox::append`] (in the business transaction) → [`Relay`] → [`Publisher`] ⇢ the log ⇢ [`Source`] →
 //! [`Consumer`] → [`Reaction::apply`] (position and effects in one transaction) → [`Reaction::committed`] (caches).
 //!
+//! What to watch (all by service or consumer): `quoin_relay_oldest_unpublished_seconds`, `quoin_relay_delay_seconds`,
+//! `quoin_relay_version_breaks_total` (a broken promise: page somebody), `quoin_consumer_lag_records`,
+//! `quoin_consumer_unsettled_records` (caches behind the tables), `quoin_consumer_delay_seconds`,
+//! `quoin_consumer_oldest_parked_seconds`, `quoin_outbox_housekeeping_failures_total` (days are not being created).
+//!
 //! Owns the tables `platform.create_messaging` makes in a service's schema. Must never know a broker's client (that is
 //! `events-kafka`), a cache, or a domain's types.
 

@@ -169,6 +169,16 @@ impl Lot {
         Ok(())
     }
 
+    /// How many keys are parked, and for how many seconds the oldest has been.
+    pub async fn size(&self, conn: &mut PgConnection) -> Result<(i64, f64), sqlx::Error> {
+        let sql = format!(
+            "select count(*), coalesce(extract(epoch from clock_timestamp() - min(parked_at)), 0)::float8 \
+             from \"{}\".parked_key where consumer = $1",
+            self.schema
+        );
+        sqlx::query_as(AssertSqlSafe(sql)).bind(self.consumer).fetch_one(conn).await
+    }
+
     /// Keys that wait for a missing version, oldest first.
     pub async fn gaps(&self, conn: &mut PgConnection, limit: i64) -> Result<Vec<String>, sqlx::Error> {
         let sql = format!(

@@ -138,7 +138,12 @@ impl<'a> Membership<'a> {
                 self.claimed.insert(partition, claimed);
             }
         }
+        let (keys, oldest) = self.applier.lot.size(&mut conn).await?;
         drop(conn);
+        let consumer = self.applier.reaction.consumer();
+        let keys = u32::try_from(keys).unwrap_or(u32::MAX);
+        metrics::gauge!("quoin_consumer_parked_keys", "consumer" => consumer).set(keys);
+        metrics::gauge!("quoin_consumer_oldest_parked_seconds", "consumer" => consumer).set(oldest);
         if changed {
             let from: Vec<_> = self.claimed.iter().map(|(partition, at)| (partition.clone(), at.settled)).collect();
             source.assign(&from).await?;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use kernel::{Clock, SystemClock};
 use sqlx::{AssertSqlSafe, PgConnection};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -163,7 +164,8 @@ impl<'a> Session<'a> {
         let relay = self.relay;
         let publishing = relay.publisher.publish(relay.topic, &batch).instrument(batch_span(relay.topic, &batch));
         let mut publishing = std::pin::pin!(publishing);
-        let started = Instant::now();
+        let (started, oldest) = (Instant::now(), enqueued.first().copied());
+        measure_age(relay.schema, oldest);
         let mut given_up = std::pin::pin!(grace_after(stop));
         loop {
             tokio::select! {
@@ -171,13 +173,14 @@ impl<'a> Session<'a> {
                 () = &mut given_up => return Err(Interrupted::Stopped),
                 () = sleep_until(self.leases.renew_at()) => {
                     self.renew(conn, Sharing::KeepAll).await?;
+                    measure_age(relay.schema, oldest);
                     watch_for_stall(relay.schema, started, batch.len());
                 }
             }
         }
         self.progressed = true;
         metrics::counter!("quoin_relay_published_total", "service" => relay.schema).increment(batch.len() as u64);
-        metrics::gauge!("quoin_relay_stalled_seconds", "service" => relay.schema).set(0.0);
+        measure_age(relay.schema, None);
         let acknowledged = SystemClock.now();
         for at in enqueued {
             let delay = (acknowledged - at).to_std().unwrap_or_default();
@@ -293,9 +296,14 @@ fn batch_span(topic: &str, batch: &[Envelope]) -> tracing::Span {
     span
 }
 
+/// How long the oldest event that is not acknowledged has been waiting.
+fn measure_age(service: &'static str, oldest: Option<DateTime<Utc>>) {
+    let age = oldest.and_then(|since| (SystemClock.now() - since).to_std().ok()).unwrap_or_default();
+    metrics::gauge!("quoin_relay_oldest_unpublished_seconds", "service" => service).set(age);
+}
+
 fn watch_for_stall(service: &'static str, started: Instant, events: usize) {
     let stalled = started.elapsed();
-    metrics::gauge!("quoin_relay_stalled_seconds", "service" => service).set(stalled.as_secs_f64());
     if stalled >= STALL_AFTER {
         tracing::error!(service, events, ?stalled, "the log does not acknowledge; the outbox grows until it does");
     }
