@@ -6,7 +6,7 @@
 //! come from the acceptance, credits are parts of them.
 //!
 //! Reading order: [`model`] → [`rules`] → [`commands`] → [`runner`] → [`queries`] → [`store`] → [`http`] → [`events`] →
-//! [`workers`].
+//! [`mod@workers`].
 
 pub mod clients;
 pub mod commands;

@@ -6,7 +6,7 @@
 //! sealed price. Must never know how an order is fulfilled.
 //!
 //! Reading order: [`model`] → [`rules`] (start with [`rules::transitions`]) → [`commands`] → [`queries`] → [`store`] →
-//! [`http`] → [`events`] → [`workers`].
+//! [`http`] → [`events`] → [`mod@workers`].
 
 pub mod clients;
 pub mod commands;
