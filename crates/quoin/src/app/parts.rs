@@ -5,11 +5,12 @@ use std::{collections::BTreeMap, sync::Arc};
 use anyhow::Context;
 use cache_engine::{ByteStore, Engine, EngineConfig, MemoryStore, NoStore};
 use cache_ports::Caches;
-use cache_redis::{RedisConfig, RedisStore};
+use cache_redis::{PoolState, RedisConfig, RedisStore};
 use events::{InProcessBus, Publisher, Source};
 use events_kafka::{KafkaPublisher, KafkaSource};
 use kernel::{SharedClock, SystemClock};
 use secrecy::ExposeSecret;
+use serde_json::{Value, json};
 use service_runtime::{CursorSigner, Health, Limits, OutboxHint, ServiceParts, ServiceState, auth::Identity, pool};
 use sqlx::PgPool;
 
@@ -83,13 +84,16 @@ impl Parts {
         let identity =
             Identity::from_config(&config.runtime.auth, clock.clone()).await.context("no usable identity")?;
         let cursors = CursorSigner::from_config(&config.runtime.cursors);
-        let engine =
-            Engine::new(store(&config.cache)?, EngineConfig { in_memory: config.cache.l1, clock: clock.clone() });
+        let health = Health::new();
+        let engine = Engine::new(
+            store(&config.cache, &health)?,
+            EngineConfig { in_memory: config.cache.l1, clock: clock.clone() },
+        );
         Ok(Self {
             identity,
             caches: engine.caches(),
             log,
-            health: Health::new(),
+            health,
             clock,
             cursors: cursors.map_err(|_| anyhow::anyhow!("the system gives no randomness"))?,
             hints: Service::ALL.into_iter().map(|service| (service, OutboxHint::default())).collect(),
@@ -129,14 +133,26 @@ impl Parts {
     }
 }
 
-fn store(cache: &Cache) -> anyhow::Result<Arc<dyn ByteStore>> {
+/// The byte store of the configuration. Redis is shown in `/ready`, and is never a reason to be unready.
+fn store(cache: &Cache, health: &Health) -> anyhow::Result<Arc<dyn ByteStore>> {
     Ok(match cache.backend {
         CacheBackend::Redis => {
             let url = cache.redis_url.expose_secret().to_owned();
             let config = RedisConfig { url, key_prefix: cache.key_prefix.clone(), ..RedisConfig::default() };
-            Arc::new(RedisStore::connect(&config).context("QUOIN__CACHE__REDIS_URL is not usable")?)
+            let redis = RedisStore::connect(&config).context("QUOIN__CACHE__REDIS_URL is not usable")?;
+            let redis = Arc::new(redis);
+            let shown = Arc::clone(&redis);
+            health.shows("redis", Arc::new(move || connections(&shown)));
+            redis
         }
         CacheBackend::Memory => Arc::new(MemoryStore::new()),
         CacheBackend::None => Arc::new(NoStore),
     })
+}
+
+fn connections(redis: &RedisStore) -> Value {
+    let pool = |state: PoolState| {
+        (state.pool.as_str().to_owned(), json!({ "connected": state.connected, "shedRatio": state.shed_ratio }))
+    };
+    Value::Object(redis.state().into_iter().map(pool).collect())
 }
