@@ -107,6 +107,7 @@ test("a deep discount waits for an approver who did not ask for it", async () =>
 
 test("the page fits a phone, speaks Indonesian and works by keyboard", async () => {
   const { page } = await openConsole({ viewport: { width: 390, height: 844 }, colorScheme: "dark" });
+  await page.getByLabel("Role").waitFor();
   await page.keyboard.press("Tab");
   assert.equal(await page.evaluate(() => document.activeElement?.tagName), "SELECT");
   await signIn(page, "Sales representative");
