@@ -16,13 +16,16 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::Value;
 use service_runtime::{ApiResult, Caller, IfNoneMatch, Limit, Page, Problem, Role, Versioned, etag, parse_valid};
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use validator::{Validate, ValidationErrors};
 
-use crate::{State, events::Occasion, rules::merge_patch::merge_patch};
+use crate::{
+    State,
+    events::Occasion,
+    rules::merge_patch::{Patch, merge_patch},
+};
 
 /// Every route, below `/catalog/v1`.
 pub fn routes() -> OpenApiRouter<State> {
@@ -82,7 +85,7 @@ fn occasion<'a>(state: &State, caller: &'a Caller) -> Occasion<'a> {
 }
 
 /// A draft after a merge patch (RFC 7396), parsed by the same rules as a new one.
-fn patched<T: Serialize + DeserializeOwned>(draft: &T, patch: Value) -> ApiResult<T> {
+fn patched<T: Serialize + DeserializeOwned>(draft: &T, Patch(patch): Patch) -> ApiResult<T> {
     let merged = merge_patch(serde_json::to_value(draft).map_err(Problem::internal)?, patch);
     let text = serde_json::to_vec(&merged).map_err(Problem::internal)?;
     parse_valid::<ByRules<T>>(&text).map(|ByRules(draft)| draft)

@@ -124,7 +124,8 @@ pub struct OfferingDraft {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DraftMoney {
     /// The number.
-    #[serde(with = "rust_decimal::serde::str")]
+    #[serde(with = "kernel::decimal_text")]
+    #[schema(value_type = kernel::DecimalText)]
     pub amount: Decimal,
     /// ISO 4217 code.
     #[serde(default)]

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use kernel::Quantity;
 use rust_decimal::Decimal;
 
 use crate::model::{
@@ -130,6 +131,9 @@ pub fn check_movements(movements: &[NewMovement], pointer: impl Fn(usize, &str) 
         if movement.quantity.is_sign_negative() && !movement.quantity.is_zero() && !may_be_negative {
             add(&mut findings, pointer(line, "quantity"), "range", "must not be negative");
         }
+        if Quantity::try_from(movement.quantity.abs()).is_err() {
+            add(&mut findings, pointer(line, "quantity"), "range", "must be below a billion, with at most 6 decimals");
+        }
         if movement.quantity.is_zero() && !may_be_zero {
             add(&mut findings, pointer(line, "quantity"), "range", "must not be zero");
         }
@@ -170,7 +174,7 @@ fn add(findings: &mut Vec<Finding>, pointer: String, code: &'static str, detail:
 
 #[cfg(test)]
 mod tests {
-    use kernel::{ProductId, Quantity};
+    use kernel::ProductId;
     use proptest::prelude::*;
     use uuid::Uuid;
 
@@ -227,6 +231,8 @@ mod tests {
         assert_eq!(faults(MovementKind::Receipt, -1), 1);
         assert_eq!(faults(MovementKind::Receipt, 0), 1);
         assert_eq!(faults(MovementKind::Opening, 0), 0);
+        assert_eq!(faults(MovementKind::Receipt, 999_999_999), 0);
+        assert_eq!(faults(MovementKind::Adjustment, -1_000_000_000), 1);
     }
 
     proptest! {

@@ -14,7 +14,7 @@ pub struct ContentHash([u8; 32]);
 
 /// The text is not 64 hex digits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a content hash has 64 hexadecimal digits")]
+#[error("a content hash has 64 hexadecimal digits in lower case")]
 pub struct InvalidHash;
 
 /// The value has no canonical JSON form.
@@ -50,6 +50,10 @@ impl FromStr for ContentHash {
 
     fn from_str(text: &str) -> Result<Self, InvalidHash> {
         let mut digest = [0; 32];
+        // One digest, one text: what is compared as text somewhere must not differ by case.
+        if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return Err(InvalidHash);
+        }
         hex::decode_to_slice(text, &mut digest).map_err(|_| InvalidHash)?;
         Ok(Self(digest))
     }
@@ -90,6 +94,15 @@ mod tests {
         let one: serde_json::Value = serde_json::from_str(r#"{"b":1, "a":"x"}"#).unwrap();
         let two: serde_json::Value = serde_json::from_str(r#"{"a":"x","b":1}"#).unwrap();
         assert_eq!(ContentHash::of_json(&one).unwrap(), ContentHash::of_json(&two).unwrap());
+    }
+
+    #[test]
+    fn a_hash_has_one_text() {
+        let text = ContentHash::of_bytes(b"x").to_string();
+        assert!(text.parse::<ContentHash>().is_ok());
+        for bad in [text.to_uppercase(), text[1..].to_owned(), format!("{text}0"), text.replacen('2', "g", 1)] {
+            assert_eq!(bad.parse::<ContentHash>(), Err(InvalidHash), "{bad}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Owns no state and does no I/O; nothing here is async. A word is admitted only when every domain uses it.
 
 mod clock;
+pub mod decimal_text;
 mod hash;
 mod ids;
 mod money;
@@ -11,6 +12,7 @@ mod tenant;
 mod version;
 
 pub use clock::{Clock, ManualClock, SharedClock, SystemClock};
+pub use decimal_text::{DecimalText, NotADecimal};
 pub use hash::{ContentHash, InvalidHash, NotCanonical};
 pub use ids::{
     ApprovalId, CancellationId, CustomerId, EventId, InvalidId, OfferingId, OrderId, OrderItemId, PriceBookId, PriceId,

@@ -113,7 +113,7 @@ pub enum MoneyError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "WireMoney", into = "WireMoney")]
 pub struct Money {
-    #[schema(value_type = String, example = "93.14")]
+    #[schema(value_type = crate::DecimalText)]
     amount: Decimal,
     currency: Currency,
 }
@@ -121,7 +121,7 @@ pub struct Money {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WireMoney {
-    #[serde(with = "rust_decimal::serde::str")]
+    #[serde(with = "crate::decimal_text")]
     amount: Decimal,
     currency: Currency,
 }

@@ -6,10 +6,12 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// How much of something: a decimal of at most 9 integer and 6 fractional digits, zero or more.
+use crate::decimal_text;
+
+/// How much of something: a decimal of at most 9 integer and 6 fractional digits, zero or more. Text on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(try_from = "Decimal", into = "Decimal")]
-#[schema(value_type = String, example = "12.5")]
+#[serde(try_from = "String", into = "Decimal")]
+#[schema(value_type = String, pattern = "^[0-9]{1,9}(\\.[0-9]{1,6})?$", example = "12.5")]
 pub struct Quantity(Decimal);
 
 /// The number is not a quantity.
@@ -49,6 +51,14 @@ impl TryFrom<Decimal> for Quantity {
     }
 }
 
+impl TryFrom<String> for Quantity {
+    type Error = InvalidQuantity;
+
+    fn try_from(text: String) -> Result<Self, InvalidQuantity> {
+        text.parse()
+    }
+}
+
 impl From<u32> for Quantity {
     fn from(units: u32) -> Self {
         Self(Decimal::from(units).min(Self::LIMIT))
@@ -65,7 +75,12 @@ impl FromStr for Quantity {
     type Err = InvalidQuantity;
 
     fn from_str(text: &str) -> Result<Self, InvalidQuantity> {
-        Decimal::from_str_exact(text).map_err(|_| InvalidQuantity)?.try_into()
+        let number = decimal_text::parse(text).map_err(|_| InvalidQuantity)?;
+        // "1.5000000" is seven digits, although they say nothing.
+        if text.starts_with('-') || number.scale() > Self::MAX_SCALE {
+            return Err(InvalidQuantity);
+        }
+        number.try_into()
     }
 }
 
@@ -85,6 +100,14 @@ mod tests {
             assert_eq!(bad.parse::<Quantity>(), Err(InvalidQuantity), "{bad}");
         }
         assert_eq!("1.500".parse::<Quantity>().unwrap().to_string(), "1.5");
-        assert!("-0".parse::<Quantity>().unwrap().is_zero());
+        assert!(Quantity::try_from(-Decimal::ZERO).unwrap().is_zero());
+    }
+
+    #[test]
+    fn json_numbers_are_no_quantities() {
+        assert_eq!(serde_json::from_str::<Quantity>("\"2.50\"").unwrap(), "2.5".parse().unwrap());
+        for bad in ["2", "2.5", "\"-0\"", "\"1e2\"", "\"1.5000000\"", "null"] {
+            assert!(serde_json::from_str::<Quantity>(bad).is_err(), "{bad}");
+        }
     }
 }

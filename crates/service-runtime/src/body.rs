@@ -3,6 +3,7 @@
 //! 413 too large, 415 not JSON, 400 not well-formed, 422 well-formed but wrong. Must never know a field's meaning.
 
 mod pointer;
+mod zero;
 
 use std::error::Error;
 
@@ -10,7 +11,7 @@ use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use validator::Validate;
 
 use crate::Problem;
@@ -64,6 +65,9 @@ pub fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, Problem>
         return Err(Problem::invalid().pointer("", "invalid-value", "The body must be an object"));
     }
     let value: T = serde_json::from_slice(bytes).map_err(|error| refused_by_serde::<T>(&error, bytes))?;
+    if let Some(field) = zero::first_in(bytes) {
+        return Err(Problem::invalid().fields([field]));
+    }
     match value.validate() {
         Ok(()) => Ok(value),
         Err(errors) => Err(Problem::invalid().fields(pointer::of_validation(&errors))),
@@ -72,7 +76,8 @@ pub fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, Problem>
 
 /// Parses again, this time keeping track of the path: only the refused pay for it.
 fn refused_by_serde<T: DeserializeOwned>(error: &serde_json::Error, bytes: &[u8]) -> Problem {
-    if !error.is_data() {
+    // serde_json calls it a matter of syntax when an enum is given a number: whether it is, the text itself says.
+    if !error.is_data() && serde_json::from_slice::<IgnoredAny>(bytes).is_err() {
         return Problem::new(StatusCode::BAD_REQUEST, "malformed-json", "The body is not well-formed JSON")
             .detail(error.to_string());
     }
@@ -152,12 +157,24 @@ mod tests {
     struct Line {
         #[validate(range(min = 1))]
         unit_count: i64,
+        colour: Option<Colour>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    enum Colour {
+        Red,
     }
 
     fn fields(body: &str) -> Vec<FieldProblem> {
         let problem = parse::<Cart>(body.as_bytes()).expect_err(body);
         assert_eq!(problem.status(), StatusCode::UNPROCESSABLE_ENTITY, "{body}");
         problem.document().errors.clone()
+    }
+
+    fn cart(colour: &str) -> Cart {
+        let body = format!(r#"{{"customerName":"a","lineItems":[{{"unitCount":1,"colour":{colour}}}]}}"#);
+        parse(body.as_bytes()).unwrap()
     }
 
     #[test]
@@ -171,10 +188,32 @@ mod tests {
     fn a_wrong_type_an_unknown_and_a_missing_field_are_named_too() {
         let wrong = fields(r#"{"customerName":"a","lineItems":[{"unitCount":"x"}]}"#);
         assert_eq!((wrong[0].pointer.as_str(), wrong[0].code.as_ref()), ("/lineItems/0/unitCount", "invalid-value"));
-        let unknown = fields(r#"{"customerName":"a","lineItems":[{"unitCount":1,"colour":"red"}]}"#);
-        assert_eq!((unknown[0].pointer.as_str(), unknown[0].code.as_ref()), ("/lineItems/0/colour", "unknown-field"));
+        let unknown = fields(r#"{"customerName":"a","lineItems":[{"unitCount":1,"size":"xl"}]}"#);
+        assert_eq!((unknown[0].pointer.as_str(), unknown[0].code.as_ref()), ("/lineItems/0/size", "unknown-field"));
         let missing = fields(r#"{"customerName":"a","lineItems":[{}]}"#);
         assert_eq!((missing[0].pointer.as_str(), missing[0].code.as_ref()), ("/lineItems/0/unitCount", "required"));
+    }
+
+    #[test]
+    fn a_word_that_is_none_of_the_list_is_named_whatever_its_type() {
+        for colour in [r#""green""#, "7", "true", "[]", "{}", "[[]]"] {
+            let wrong = fields(&format!(r#"{{"customerName":"a","lineItems":[{{"unitCount":1,"colour":{colour}}}]}}"#));
+            let named = (wrong[0].pointer.as_str(), wrong[0].code.as_ref());
+            assert_eq!(named, ("/lineItems/0/colour", "invalid-value"), "{colour}");
+        }
+        assert!(matches!(cart(r#""red""#).line_items[0].colour, Some(Colour::Red)));
+    }
+
+    #[test]
+    fn a_field_that_comes_twice_is_named() {
+        let twice = fields(r#"{"customerName":"a","lineItems":[{"unitCount":1,"unitCount":2}]}"#);
+        assert_eq!((twice[0].pointer.as_str(), twice[0].code.as_ref()), ("/lineItems/0/unitCount", "duplicate-field"));
+    }
+
+    #[test]
+    fn the_zero_character_is_refused_by_its_field() {
+        let zero = fields(r#"{"customerName":"a\u0000","lineItems":[]}"#);
+        assert_eq!((zero[0].pointer.as_str(), zero[0].code.as_ref()), ("/customerName", "zero-character"));
     }
 
     #[test]

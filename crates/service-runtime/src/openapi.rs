@@ -1,4 +1,10 @@
 //! Routes and their OpenAPI document in one declaration, served under the service's own path.
+//!
+//! A handler's annotation says what is particular about it. What follows from its parts (a body, a path, a token) is
+//! added here, so that no operation forgets it.
+
+mod answers;
+mod bodies;
 
 use axum::{Router, routing::get};
 use bytes::Bytes;
@@ -6,14 +12,14 @@ use http::header;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        Content, Info, OpenApi, PathItem, Ref, RefOr, Response,
+        Info, OpenApi, PathItem,
         path::Operation,
         security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{Limit, Problem, problem::PROBLEM_MEDIA_TYPE};
+use crate::{Limit, Problem};
 
 /// The name of the bearer scheme in the documents.
 const BEARER: &str = "bearer";
@@ -36,7 +42,11 @@ where
     components.schemas.insert(Limit::name().into_owned(), Limit::schema());
     components.add_security_scheme(BEARER, SecurityScheme::Http(scheme));
     document.security = Some(vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]);
-    document.paths.paths.values_mut().flat_map(operations).for_each(answer_with_problems);
+    bodies::open_parts(&mut components.schemas);
+    for operation in document.paths.paths.values_mut().flat_map(operations) {
+        bodies::complete(operation, &mut components.schemas);
+        answers::complete(operation);
+    }
     let json = Bytes::from(serde_json::to_vec(&document).unwrap_or_default());
     let show = move || std::future::ready(([(header::CONTENT_TYPE, "application/json")], json.clone()));
     (served.route(&format!("{base}/openapi.json"), get(show)), document)
@@ -45,20 +55,4 @@ where
 fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     let PathItem { get, put, post, delete, patch, .. } = path;
     [get, put, post, delete, patch].into_iter().filter_map(Option::as_mut)
-}
-
-/// Whatever is refused is a problem, in its own media type; so is every answer the operation does not list.
-fn answer_with_problems(operation: &mut Operation) {
-    let responses = &mut operation.responses.responses;
-    let unlisted = || RefOr::T(Response::new("A problem"));
-    responses.entry("default".to_owned()).or_insert_with(unlisted);
-    for (status, response) in responses.iter_mut() {
-        if let RefOr::T(response) = response
-            && !status.starts_with(['1', '2', '3'])
-        {
-            let problem = Content::new(Some(Ref::from_schema_name(Problem::name())));
-            response.content.clear();
-            response.content.insert(PROBLEM_MEDIA_TYPE.to_owned(), RefOr::T(problem));
-        }
-    }
 }

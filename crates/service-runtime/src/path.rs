@@ -58,5 +58,9 @@ where
 }
 
 fn id_from<T: FromStr>(text: &str) -> Result<T, Problem> {
+    // PostgreSQL stores no zero character and fails on it: nothing can have such a name.
+    if text.contains('\0') {
+        return Err(Problem::not_found("resource"));
+    }
     text.parse().map_err(|_| Problem::not_found("resource"))
 }

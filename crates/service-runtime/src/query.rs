@@ -15,12 +15,13 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let refused = || Problem::new(StatusCode::BAD_REQUEST, "invalid-query", "The query string is not understood");
+        if parts.uri.query().is_some_and(|query| query.contains("%00")) {
+            return Err(refused().detail("The zero character cannot be stored, so nothing has it"));
+        }
         match Query::<T>::from_request_parts(parts, state).await {
             Ok(Query(params)) => Ok(Self(params)),
-            Err(rejected) => {
-                Err(Problem::new(StatusCode::BAD_REQUEST, "invalid-query", "The query string is not understood")
-                    .detail(rejected.body_text()))
-            }
+            Err(rejected) => Err(refused().detail(rejected.body_text())),
         }
     }
 }

@@ -85,10 +85,12 @@ pub struct Characteristic {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allowed_values: Vec<CharacteristicValue>,
     /// Smallest number, inclusive.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "rust_decimal::serde::str_option")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "kernel::decimal_text::option")]
+    #[schema(value_type = Option<kernel::DecimalText>)]
     pub minimum: Option<Decimal>,
     /// Largest number, inclusive.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "rust_decimal::serde::str_option")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "kernel::decimal_text::option")]
+    #[schema(value_type = Option<kernel::DecimalText>)]
     pub maximum: Option<Decimal>,
     /// A regular expression (RE2 syntax, no look-around) that the whole text must match.
     #[serde(default, skip_serializing_if = "Option::is_none")]

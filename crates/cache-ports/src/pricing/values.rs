@@ -31,13 +31,16 @@ pub enum QuantityModel {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Tier {
     /// The upper bound, inclusive; absent on the last tier, which is open.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "rust_decimal::serde::str_option")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "kernel::decimal_text::option")]
+    #[schema(value_type = Option<kernel::DecimalText>)]
     pub up_to: Option<Decimal>,
     /// The price of one unit, of one package, or of the block.
-    #[serde(with = "rust_decimal::serde::str")]
+    #[serde(with = "kernel::decimal_text")]
+    #[schema(value_type = kernel::DecimalText)]
     pub unit_price: Decimal,
     /// Added once when the tier is reached (volume, package) or entered (graduated).
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "rust_decimal::serde::str_option")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "kernel::decimal_text::option")]
+    #[schema(value_type = Option<kernel::DecimalText>)]
     pub flat: Option<Decimal>,
 }
 
@@ -55,7 +58,8 @@ pub struct PriceBookEntry {
     /// How the tiers are read.
     pub model: QuantityModel,
     /// Units in a package; only for that model.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "rust_decimal::serde::str_option")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "kernel::decimal_text::option")]
+    #[schema(value_type = Option<kernel::DecimalText>)]
     pub package_size: Option<Decimal>,
     /// In ascending order; the last is open.
     pub tiers: Vec<Tier>,

@@ -91,6 +91,7 @@ impl ImportReport {
 /// Repeating a batch changes nothing.
 #[utoipa::path(
     post, path = "/imports", tag = "imports", request_body = ImportRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition safe")),
     responses(
         (status = 200, description = "Written, or what a dry run would have done", body = ImportReport),
         (status = 403, description = "Not a keeper of the catalog", body = ProblemDocument, content_type = "application/problem+json"),

@@ -2,7 +2,6 @@
 
 use axum::{Json, extract::State as Shared, response::Response};
 use kernel::OfferingId;
-use serde_json::Value;
 use service_runtime::{
     ApiResult, Caller, CommandResponse, IfMatch, IfNoneMatch, OptionalIdempotencyKey, Page, Params, PathId, Problem,
     ProblemDocument, TenantTx, Valid, Versioned, idempotent,
@@ -14,11 +13,13 @@ use crate::{
     commands::offerings as commands,
     model::{Offering, OfferingDraft},
     queries,
+    rules::merge_patch::Patch,
 };
 
 /// Creates an offering in the working copy.
 #[utoipa::path(
     post, path = "/offerings", tag = "offerings", request_body = OfferingDraft,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition safe")),
     responses(
         (status = 201, description = "Created", body = Offering),
         (status = 403, description = "Not a keeper of the catalog", body = ProblemDocument, content_type = "application/problem+json"),
@@ -80,7 +81,8 @@ pub(super) async fn read_offering(
 /// Changes an offering by merge patch (RFC 7396). A step in its life goes through `lifecycleStatus`.
 #[utoipa::path(
     patch, path = "/offerings/{id}", tag = "offerings",
-    params(("id" = OfferingId, Path), ("If-Match" = String, Header, description = "The version this change is based on")),
+    params(("id" = OfferingId, Path), ("If-Match" = String, Header, description = "The version this change is based on"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition safe")),
     request_body(content = OfferingDraft, content_type = "application/merge-patch+json"),
     responses(
         (status = 200, description = "Changed", body = Offering),
@@ -98,7 +100,7 @@ pub(super) async fn patch_offering(
     PathId(id): PathId<OfferingId>,
     IfMatch(expected): IfMatch,
     OptionalIdempotencyKey(key): OptionalIdempotencyKey,
-    Valid(ByRules(patch)): Valid<ByRules<Value>>,
+    Valid(ByRules(patch)): Valid<ByRules<Patch>>,
 ) -> ApiResult<Response> {
     caller.require(&EDITORS)?;
     let occasion = occasion(&state, &caller);

@@ -3,7 +3,6 @@
 use axum::{Json, extract::State as Shared, response::Response};
 use kernel::{OfferingId, PriceId};
 use serde::Deserialize;
-use serde_json::Value;
 use service_runtime::{
     ApiResult, Caller, CommandResponse, IfMatch, IfNoneMatch, Limit, OptionalIdempotencyKey, Page, Params, PathId,
     Problem, ProblemDocument, TenantTx, Valid, Versioned, idempotent,
@@ -16,6 +15,7 @@ use crate::{
     commands::prices as commands,
     model::{Price, PriceDraft},
     queries,
+    rules::merge_patch::Patch,
 };
 
 /// What a list of prices takes.
@@ -35,6 +35,7 @@ pub(super) struct PriceListParams {
 /// Creates a price in the working copy.
 #[utoipa::path(
     post, path = "/prices", tag = "prices", request_body = PriceDraft,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition safe")),
     responses(
         (status = 201, description = "Created", body = Price),
         (status = 403, description = "Not a keeper of the catalog", body = ProblemDocument, content_type = "application/problem+json"),
@@ -95,7 +96,8 @@ pub(super) async fn read_price(
 /// Changes a price by merge patch (RFC 7396). A step in its life goes through `lifecycleStatus`.
 #[utoipa::path(
     patch, path = "/prices/{id}", tag = "prices",
-    params(("id" = PriceId, Path), ("If-Match" = String, Header, description = "The version this change is based on")),
+    params(("id" = PriceId, Path), ("If-Match" = String, Header, description = "The version this change is based on"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition safe")),
     request_body(content = PriceDraft, content_type = "application/merge-patch+json"),
     responses(
         (status = 200, description = "Changed", body = Price),
@@ -113,7 +115,7 @@ pub(super) async fn patch_price(
     PathId(id): PathId<PriceId>,
     IfMatch(expected): IfMatch,
     OptionalIdempotencyKey(key): OptionalIdempotencyKey,
-    Valid(ByRules(patch)): Valid<ByRules<Value>>,
+    Valid(ByRules(patch)): Valid<ByRules<Patch>>,
 ) -> ApiResult<Response> {
     caller.require(&EDITORS)?;
     let occasion = occasion(&state, &caller);

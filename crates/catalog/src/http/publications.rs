@@ -64,6 +64,7 @@ impl From<Published> for PublishedView {
 /// Checks the working copy and freezes what is active or launched. The same content is the same publication.
 #[utoipa::path(
     post, path = "/publications", tag = "publications", request_body = PublishRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition safe")),
     responses(
         (status = 200, description = "The content was published before", body = PublishedView),
         (status = 201, description = "Published", body = PublishedView),
@@ -96,7 +97,10 @@ pub(super) async fn publish(
 
 /// Puts a publication in force. If-Match may name the version of `/publications/active`.
 #[utoipa::path(
-    post, path = "/publications/{id}/activate", tag = "publications", params(("id" = PublicationId, Path)),
+    post, path = "/publications/{id}/activate", tag = "publications",
+    params(("id" = PublicationId, Path),
+        ("If-Match" = Option<String>, Header, description = "The ETag of `/publications/active`"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition safe")),
     responses(
         (status = 200, description = "In force", body = PublishedView),
         (status = 403, description = "Not a keeper of the catalog", body = ProblemDocument, content_type = "application/problem+json"),
@@ -188,6 +192,7 @@ pub(super) async fn read_publication(
     params(("Min-Version" = Option<u64>, Header, description = "Read nothing older than this")),
     responses(
         (status = 200, description = "The publication in force", body = ActivePublication),
+        (status = 304, description = "The caller has this version"),
         (status = 404, description = "Nothing was ever put in force", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
@@ -208,6 +213,7 @@ pub(super) async fn read_active_publication(
     params(("id" = PublicationId, Path), ("offeringId" = OfferingId, Path)),
     responses(
         (status = 200, description = "The offering, with `Age` and `Cache-Status`", body = OfferingDocument),
+        (status = 304, description = "The caller has this version"),
         (status = 404, description = "Unknown", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]

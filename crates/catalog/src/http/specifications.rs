@@ -2,7 +2,6 @@
 
 use axum::{Json, extract::State as Shared, response::Response};
 use kernel::SpecificationId;
-use serde_json::Value;
 use service_runtime::{
     ApiResult, Caller, CommandResponse, IfMatch, IfNoneMatch, OptionalIdempotencyKey, Page, Params, PathId, Problem,
     ProblemDocument, TenantTx, Valid, Versioned, idempotent,
@@ -14,11 +13,13 @@ use crate::{
     commands::specifications as commands,
     model::{Specification, SpecificationDraft},
     queries,
+    rules::merge_patch::Patch,
 };
 
 /// Creates a specification in the working copy.
 #[utoipa::path(
     post, path = "/specifications", tag = "specifications", request_body = SpecificationDraft,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition safe")),
     responses(
         (status = 201, description = "Created", body = Specification),
         (status = 403, description = "Not a keeper of the catalog", body = ProblemDocument, content_type = "application/problem+json"),
@@ -81,7 +82,8 @@ pub(super) async fn read_specification(
 /// Changes a specification by merge patch (RFC 7396). A step in its life goes through `lifecycleStatus`.
 #[utoipa::path(
     patch, path = "/specifications/{id}", tag = "specifications",
-    params(("id" = SpecificationId, Path), ("If-Match" = String, Header, description = "The version this change is based on")),
+    params(("id" = SpecificationId, Path), ("If-Match" = String, Header, description = "The version this change is based on"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition safe")),
     request_body(content = SpecificationDraft, content_type = "application/merge-patch+json"),
     responses(
         (status = 200, description = "Changed", body = Specification),
@@ -99,7 +101,7 @@ pub(super) async fn patch_specification(
     PathId(id): PathId<SpecificationId>,
     IfMatch(expected): IfMatch,
     OptionalIdempotencyKey(key): OptionalIdempotencyKey,
-    Valid(ByRules(patch)): Valid<ByRules<Value>>,
+    Valid(ByRules(patch)): Valid<ByRules<Patch>>,
 ) -> ApiResult<Response> {
     caller.require(&EDITORS)?;
     let occasion = occasion(&state, &caller);

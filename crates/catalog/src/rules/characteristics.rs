@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use cache_ports::catalog::{Characteristic, CharacteristicValue, ValueType};
+use kernel::decimal_text;
 use regex::{Regex, RegexBuilder};
 use rust_decimal::Decimal;
 use serde_json::Value;
@@ -200,7 +201,7 @@ fn typed(value_type: ValueType, raw: &Value) -> Result<CharacteristicValue, (&'s
         ValueType::Boolean => raw.as_bool().map(CharacteristicValue::Boolean).ok_or_else(|| wanted("true or false")),
         ValueType::Integer => raw.as_i64().map(CharacteristicValue::Integer).ok_or_else(|| wanted("a whole number")),
         ValueType::Decimal => {
-            let number = raw.as_str().and_then(|text| Decimal::from_str_exact(text).ok());
+            let number = raw.as_str().and_then(|text| decimal_text::parse(text).ok());
             let number = number.ok_or_else(|| wanted("a decimal written as a string"))?;
             Ok(CharacteristicValue::Text(number.normalize().to_string()))
         }
@@ -224,7 +225,7 @@ fn canonical(value_type: ValueType, value: &CharacteristicValue) -> Characterist
 fn number(value_type: ValueType, value: &CharacteristicValue) -> Option<Decimal> {
     match (value_type, value) {
         (ValueType::Integer, CharacteristicValue::Integer(number)) => Some(Decimal::from(*number)),
-        (ValueType::Decimal, CharacteristicValue::Text(text)) => Decimal::from_str_exact(text).ok(),
+        (ValueType::Decimal, CharacteristicValue::Text(text)) => decimal_text::parse(text).ok(),
         _ => None,
     }
 }

@@ -34,7 +34,7 @@ async fn two_ways_of_saying_the_same_have_one_hash_with_and_without_a_cache() {
         let short = json!({"offeringId": published.kit, "components": [
             {"offeringId": published.router, "characteristics": {"colour": "red"}}]});
         let long = json!({"offeringId": published.kit, "quantity": "1.0", "components": [
-            {"offeringId": published.router, "quantity": 1, "characteristics": {"ports": 8, "colour": ["red"]}}]});
+            {"offeringId": published.router, "quantity": "1", "characteristics": {"ports": 8, "colour": ["red"]}}]});
         for body in [short, long] {
             let verdict = catalog.buyer().post(&published.validate, &body).send().await.expect(200).value();
             assert_eq!((&verdict["valid"], &verdict["problems"]), (&json!(true), &json!([])));
@@ -50,8 +50,8 @@ async fn two_ways_of_saying_the_same_have_one_hash_with_and_without_a_cache() {
 async fn everything_wrong_is_named_by_pointer_and_there_is_no_hash() {
     let catalog = Catalog::start().await;
     let published = published(&catalog).await;
-    let body = json!({"offeringId": published.kit, "quantity": 0, "components": [
-        {"offeringId": published.router, "quantity": 3, "characteristics": {"colour": "green", "ports": 49, "wings": 2}}]});
+    let body = json!({"offeringId": published.kit, "quantity": "0", "components": [
+        {"offeringId": published.router, "quantity": "3", "characteristics": {"colour": "green", "ports": 49, "wings": 2}}]});
     let verdict = catalog.buyer().post(&published.validate, &body).send().await.expect(200).value();
     assert_eq!((&verdict["valid"], &verdict["configurationHash"]), (&json!(false), &Value::Null));
     let mut pointers: Vec<_> =

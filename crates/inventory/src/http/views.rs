@@ -70,8 +70,8 @@ pub struct MovementBody {
     #[schema(default = "main")]
     pub location: String,
     /// By how much; only an adjustment may be negative.
-    #[serde(with = "rust_decimal::serde::str")]
-    #[schema(value_type = String, example = "-2")]
+    #[serde(with = "kernel::decimal_text")]
+    #[schema(value_type = kernel::DecimalText)]
     pub quantity: Decimal,
     /// The same reference moves the same stock once.
     pub reference: String,

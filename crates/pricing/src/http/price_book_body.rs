@@ -1,7 +1,7 @@
 //! What a price book looks like on the wire, coming in and going out.
 
 use cache_ports::pricing::{PriceBookEntry, PriceWarning};
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Datelike, SubsecRound, Utc};
 use kernel::{ContentHash, Currency, PriceBookId, Rounding, Version};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -48,6 +48,10 @@ impl PriceBookBody {
         if self.name.contains(char::is_control) {
             return Err(vec![Violation::new("/name", "control-character", "a name has no control characters")]);
         }
+        let beyond = self.entries.iter().enumerate().flat_map(times_beyond_reach).collect::<Vec<_>>();
+        if !beyond.is_empty() {
+            return Err(beyond);
+        }
         for entry in &mut self.entries {
             // PostgreSQL keeps microseconds; hashes must see what comes back from it.
             entry.valid_from = entry.valid_from.map(|time| time.trunc_subsecs(6));
@@ -60,6 +64,16 @@ impl PriceBookBody {
         let entries = book::canonical(self.entries);
         Ok(PriceBookDraft { name: self.name, currency: self.currency, rounding: self.rounding, entries })
     }
+}
+
+/// RFC 3339 writes years with four digits; what is outside of them could be neither answered nor, far enough out, stored.
+fn times_beyond_reach((position, entry): (usize, &PriceBookEntry)) -> impl Iterator<Item = Violation> {
+    let times = [("validFrom", entry.valid_from), ("validTo", entry.valid_to)];
+    times.into_iter().filter(|(_, time)| time.is_some_and(|time| !(1..=9_999).contains(&time.year()))).map(
+        move |(field, _)| {
+            Violation::new(format!("/entries/{position}/{field}"), "range", "a time lies in the years 0001 to 9999")
+        },
+    )
 }
 
 /// A price book and its active version.

@@ -1,7 +1,7 @@
 //! Price books over HTTP. A PUT replaces the whole content and makes a numbered version, unless nothing changed.
 
 use axum::{
-    extract::{FromRequestParts, Path, State},
+    extract::{FromRequestParts, State},
     response::{IntoResponse, Response},
 };
 use cache_ports::pricing::PriceBookEntry;
@@ -10,7 +10,7 @@ use kernel::{OfferingId, PriceBookId, Version};
 use serde::Deserialize;
 use service_runtime::{
     ApiResult, Caller, CommandResponse, IfNoneMatch, Limit, OptionalIdempotencyKey, OptionalIfMatch, Page, Params,
-    Problem, TenantTx, Valid, Versioned, idempotent,
+    PathId, Problem, TenantTx, Valid, Versioned, idempotent,
 };
 use utoipa::IntoParams;
 
@@ -66,7 +66,7 @@ fn external_id(text: String) -> Result<String, Problem> {
 pub async fn put_price_book(
     State(state): State<PricingState>,
     caller: Caller,
-    Path(name): Path<String>,
+    PathId(name): PathId<String>,
     PutCondition(precondition): PutCondition,
     OptionalIdempotencyKey(key): OptionalIdempotencyKey,
     Valid(body): Valid<PriceBookBody, MAX_BODY_BYTES>,
@@ -143,7 +143,7 @@ pub(super) fn occasion(caller: &Caller) -> Occasion<'_> {
 pub async fn get_price_book(
     State(state): State<PricingState>,
     caller: Caller,
-    Path(name): Path<String>,
+    PathId(name): PathId<String>,
     known: IfNoneMatch,
 ) -> ApiResult<Response> {
     let head = queries::price_book(&state, &caller.tenant, &external_id(name)?).await?;
@@ -222,7 +222,7 @@ pub struct EntryParams {
 pub async fn list_price_book_entries(
     State(state): State<PricingState>,
     caller: Caller,
-    Path(name): Path<String>,
+    PathId(name): PathId<String>,
     Params(params): Params<EntryParams>,
 ) -> ApiResult<Response> {
     caller.require(INTERNAL)?;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use cache_ports::pricing::PriceType;
-use kernel::{Currency, CustomerId, OfferingId, PriceBookId, PublicationId, Quantity};
+use kernel::{Currency, CustomerId, DecimalText, OfferingId, PriceBookId, PublicationId, Quantity, decimal_text};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -39,7 +39,7 @@ pub struct PriceRequestBody {
     pub items: Vec<PriceItemBody>,
     /// A percentage off everything, after the lines' own changes.
     #[serde(default)]
-    #[schema(example = "5")]
+    #[schema(value_type = Option<DecimalText>)]
     pub document_discount_percent: Option<String>,
 }
 
@@ -53,10 +53,11 @@ pub struct PriceItemBody {
     /// What is bought.
     pub offering_id: OfferingId,
     /// How much of it.
-    #[schema(example = "10")]
+    #[schema(value_type = Quantity)]
     pub quantity: String,
     /// How much use is expected, for usage charges: a projection, in no total.
     #[serde(default)]
+    #[schema(value_type = Option<Quantity>)]
     pub usage_quantity: Option<String>,
     /// A manual change.
     #[serde(default)]
@@ -71,7 +72,7 @@ pub struct AdjustmentBody {
     /// What is changed.
     pub kind: AdjustmentKindBody,
     /// The new unit price, the percentage, or the amount off every unit.
-    #[schema(example = "7.5")]
+    #[schema(value_type = DecimalText)]
     pub value: String,
     /// Why; must not be empty.
     #[serde(default)]
@@ -201,7 +202,7 @@ impl Faults {
     }
 
     fn decimal(&mut self, pointer: &str, text: &str) -> Option<Decimal> {
-        let parsed = Decimal::from_str_exact(text);
-        parsed.map_err(|_| self.add(pointer.to_owned(), "not-a-decimal", "not a decimal number".to_owned())).ok()
+        let parsed = decimal_text::parse(text);
+        parsed.map_err(|error| self.add(pointer.to_owned(), "not-a-decimal", error.to_string())).ok()
     }
 }

@@ -75,8 +75,8 @@ pub struct AdjustmentBody {
     /// What is changed.
     kind: AdjustmentKind,
     /// By how much, as a decimal string.
-    #[serde(with = "rust_decimal::serde::str")]
-    #[schema(value_type = String, example = "12.5")]
+    #[serde(with = "kernel::decimal_text")]
+    #[schema(value_type = kernel::DecimalText)]
     value: Decimal,
     /// Why; kept as evidence.
     #[validate(length(min = 1, max = MAX_TEXT))]

@@ -55,6 +55,7 @@ pub async fn create_quote(
     params(("id" = QuoteId, Path), ("Min-Version" = Option<u64>, Header, description = "Nothing older than this")),
     responses(
         (status = 200, description = "The quote", body = QuoteSummary),
+        (status = 304, description = "The caller has this version"),
         (status = 404, description = "No such quote", body = ProblemDocument)))]
 pub async fn quote_by_id(
     Shared(service): Shared<State>,

@@ -31,6 +31,10 @@ pub(super) fn of_serde(error: &serde_path_to_error::Error<serde_json::Error>) ->
         }
         return FieldProblem::new(pointer, "unknown-field", detail.to_owned());
     }
+    if let Some(field) = quoted_after(detail, "duplicate field ") {
+        push(&mut pointer, field);
+        return FieldProblem::new(pointer, "duplicate-field", "This field is there more than once");
+    }
     FieldProblem::new(pointer, "invalid-value", detail.to_owned())
 }
 
@@ -82,7 +86,7 @@ fn say(rule: &ValidationError) -> String {
     if bounds.is_empty() { format!("breaks the rule {}", rule.code) } else { bounds.join(", ") }
 }
 
-fn push(pointer: &mut String, segment: &str) {
+pub(super) fn push(pointer: &mut String, segment: &str) {
     pointer.push('/');
     pointer.push_str(&escaped(segment));
 }

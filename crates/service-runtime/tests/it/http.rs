@@ -187,8 +187,8 @@ async fn the_openapi_document_is_served_to_everybody_and_knows_problems() {
     assert_eq!(document["openapi"], "3.1.0");
     assert!(document["paths"]["/catalog/v1/counters/{name}"]["get"].is_object());
     assert!(document["components"]["schemas"]["Problem"]["properties"]["traceId"].is_object(), "{document}");
-    let default = &document["paths"]["/catalog/v1/counters"]["get"]["responses"]["default"]["content"];
-    assert_eq!(default["application/problem+json"]["schema"]["$ref"], "#/components/schemas/Problem");
+    let busy = &document["paths"]["/catalog/v1/counters"]["get"]["responses"]["503"]["content"];
+    assert_eq!(busy["application/problem+json"]["schema"]["$ref"], "#/components/schemas/Problem");
     let missing = &document["paths"]["/catalog/v1/counters/{name}"]["get"]["responses"]["404"]["content"];
     assert!(missing["application/problem+json"].is_object() && missing["application/json"].is_null());
     assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
