@@ -141,6 +141,16 @@ pub enum Workload {
     Idempotency,
     /// Locks.
     Lock,
+    /// What a subject may do, and other answers that last as long as somebody works.
+    Session,
+    /// Edits that are not saved yet.
+    Draft,
+    /// Counts of what happens, on their way to the metrics.
+    Counter,
+    /// Word between the memories of processes about what changed.
+    Hint,
+    /// Short lists of what to do or to show next, local to one service.
+    Stream,
 }
 
 impl Workload {
@@ -153,6 +163,11 @@ impl Workload {
             Self::RateLimit => "rate-limit",
             Self::Idempotency => "idempotency",
             Self::Lock => "lock",
+            Self::Session => "session",
+            Self::Draft => "draft",
+            Self::Counter => "counter",
+            Self::Hint => "hint",
+            Self::Stream => "stream",
         }
     }
 
@@ -161,8 +176,10 @@ impl Workload {
         match self {
             Self::Catalog | Self::Summary => Pool::Content,
             Self::Preview => Pool::Preview,
-            Self::RateLimit => Pool::RateLimit,
+            Self::RateLimit | Self::Counter => Pool::RateLimit,
             Self::Idempotency | Self::Lock => Pool::Coordination,
+            Self::Session | Self::Draft => Pool::Session,
+            Self::Hint | Self::Stream => Pool::Hints,
         }
     }
 }
@@ -174,15 +191,20 @@ pub enum Pool {
     Content,
     /// Previews.
     Preview,
-    /// Rate limits.
+    /// Rate limits and other counts.
     RateLimit,
     /// Idempotency and locks.
     Coordination,
+    /// Access profiles and drafts.
+    Session,
+    /// Hints and streams.
+    Hints,
 }
 
 impl Pool {
     /// All pools.
-    pub const ALL: [Self; 4] = [Self::Content, Self::Preview, Self::RateLimit, Self::Coordination];
+    pub const ALL: [Self; 6] =
+        [Self::Content, Self::Preview, Self::RateLimit, Self::Coordination, Self::Session, Self::Hints];
 
     /// Its word in configuration, metrics and user names.
     pub const fn as_str(self) -> &'static str {
@@ -191,6 +213,8 @@ impl Pool {
             Self::Preview => "preview",
             Self::RateLimit => "rate-limit",
             Self::Coordination => "coordination",
+            Self::Session => "session",
+            Self::Hints => "hints",
         }
     }
 }

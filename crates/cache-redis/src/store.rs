@@ -29,7 +29,7 @@ use crate::{
 
 /// See the module.
 pub struct RedisStore {
-    pools: [Arc<Connections>; 4],
+    pools: [Arc<Connections>; Pool::ALL.len()],
     scripts: Scripts,
     prefix: String,
 }
@@ -49,9 +49,10 @@ impl RedisStore {
     /// Starts connecting in the background and returns at once, whether Redis is there or not. Only a URL that cannot be
     /// understood is an error. Needs a Tokio runtime.
     pub fn connect(config: &RedisConfig) -> Result<Self, InvalidRedisUrl> {
-        let [content, preview, rate, coordination] = Pool::ALL.map(|name| Connections::connect(name, config));
+        let [content, preview, rate, coordination, session, hints] =
+            Pool::ALL.map(|name| Connections::connect(name, config));
         Ok(Self {
-            pools: [content?, preview?, rate?, coordination?],
+            pools: [content?, preview?, rate?, coordination?, session?, hints?],
             scripts: Scripts::new(),
             prefix: config.key_prefix.clone(),
         })
@@ -80,6 +81,8 @@ impl RedisStore {
             Pool::Preview => &self.pools[1],
             Pool::RateLimit => &self.pools[2],
             Pool::Coordination => &self.pools[3],
+            Pool::Session => &self.pools[4],
+            Pool::Hints => &self.pools[5],
         }
     }
 

@@ -19,6 +19,9 @@ const COUNTS: &str = "+get +set +pttl +time";
 /// What remembered answers and locks need.
 const COORDINATION: &str = "+get +set +pttl +del";
 
+/// What hints and streams need; their channels and keys are granted with their keyspaces.
+const SIGNALS: &str = "";
+
 /// The access-control file, for keys that begin with `prefix`. Everything not listed is denied: there is no `FLUSHALL`, `KEYS`,
 /// `CONFIG` or `DEBUG`, and no `EVAL` of free text.
 pub fn users_acl(prefix: &str) -> String {
@@ -72,8 +75,9 @@ fn grant(keyspace: &Keyspace, service: Service, prefix: &str) -> Option<String> 
 
 const fn commands(pool: Pool) -> &'static str {
     match pool {
-        Pool::Content | Pool::Preview => CONTENT,
+        Pool::Content | Pool::Preview | Pool::Session => CONTENT,
         Pool::RateLimit => COUNTS,
         Pool::Coordination => COORDINATION,
+        Pool::Hints => SIGNALS,
     }
 }
