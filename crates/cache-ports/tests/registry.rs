@@ -178,6 +178,7 @@ fn texts(from: &Ingredients) -> Vec<(&'static str, String, String, Option<Vec<u8
         ),
         describe(quote::quote_summary_key(tenant, (*a).into(), *number), format!("{tenant:?}{a}{number}")),
         describe(order::order_summary_key(tenant, (*a).into(), version), format!("{tenant:?}{a}{version}")),
+        describe(order::workflow_summary_key(tenant, (*a).into()), format!("{tenant:?}{a}")),
         describe(inventory::stock_item_key(tenant, (*a).into(), version), format!("{tenant:?}{a}{version}")),
         describe(inventory::stock_version_key(tenant, (*a).into()), format!("{tenant:?}{a}")),
         describe(coordination::idempotency_key(tenant, route, *h), format!("{tenant:?}{route:?}{h}")),

@@ -3,11 +3,14 @@
 //! Published (topic [`TOPIC`], one event per version of an order): `OrderCreated` carries the whole order,
 //! `OrderStateChanged` and `OrderCancelled` its header and what changed, `InvoiceHandoffRequested` what is to be invoiced.
 //!
-//! Reaction: [`OrderAccepted`] makes the order of an accepted quote, by the same command as `POST /orders`.
+//! Reactions: [`OrderAccepted`] makes the order of an accepted quote, by the same command as `POST /orders`;
+//! [`DropWorkflow`] drops the cached picture of an order's plan after the order's own events.
 
+mod invalidation;
 mod published;
 mod reactions;
 
+pub use invalidation::DropWorkflow;
 pub use published::{handoff_requested, order_cancelled, order_created, state_changed, summary_of};
 pub use reactions::OrderAccepted;
 

@@ -9,6 +9,7 @@ mod orders;
 mod problem;
 mod tasks;
 mod views;
+mod workflow;
 
 use service_runtime::Role;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -37,6 +38,7 @@ pub fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new()
         .routes(routes!(orders::create_order, orders::list_orders))
         .routes(routes!(orders::order_by_id))
+        .routes(routes!(workflow::workflow_of_order))
         .routes(routes!(cancellations::request_cancellation, cancellations::list_cancellations))
         .routes(routes!(cancellations::cancellation_by_id))
         .routes(routes!(tasks::retry_task))

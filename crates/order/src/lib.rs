@@ -1,8 +1,8 @@
 //! Order: from an accepted quote to delivered, handed to invoicing, and given back where it is cancelled.
 //!
 //! Owns orders with their items, the tasks that fulfil them, cancellations and the hand-off to invoicing (schema `order`,
-//! quoted in SQL because it is a reserved word); the paths under `/order/v1`; the events on `quoin.order.v1`; the keyspace
-//! of order summaries. Asks the quote service what was accepted and inventory for stock. Must never price anything: amounts
+//! quoted in SQL because it is a reserved word); the paths under `/order/v1`; the events on `quoin.order.v1`; the keyspaces
+//! of order and workflow summaries. Asks the quote service what was accepted and inventory for stock. Must never price anything: amounts
 //! come from the acceptance, credits are parts of them.
 //!
 //! Reading order: [`model`] → [`rules`] → [`commands`] → [`runner`] → [`queries`] → [`store`] → [`http`] → [`events`] →
@@ -71,7 +71,7 @@ pub fn openapi() -> OpenApi {
 
 /// The reactions this service works on; each is run by a consumer over the schema `order`.
 pub fn reactions(state: &State) -> Vec<Arc<dyn Reaction>> {
-    workers::reactions(&state.config)
+    workers::reactions(&state.config, &state.runtime.caches)
 }
 
 /// The loops this service runs beside its reactions. The state's pool connects as `order_work`.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use cache_ports::{
-    Loaded, Served, load,
-    order::{OrderCache, OrderSummary},
+    Loaded, ReadError, Served, load,
+    order::{OrderCache, OrderSummary, WorkflowSummary},
 };
-use kernel::{CancellationId, OrderId, QuoteId, TenantId};
+use kernel::{CancellationId, OrderId, QuoteId, TenantId, Version};
 use service_runtime::{Problem, TenantTx};
 use sqlx::PgPool;
 
@@ -14,10 +14,11 @@ use crate::{
     error::{OrderError, OrderResult},
     events::summary_of,
     model::{Cancellation, OrderHeader, Task},
+    rules::progress::progress,
     store::{
         cancellations,
         headers::{self, Filter},
-        orders,
+        orders, plan,
     },
 };
 
@@ -43,6 +44,25 @@ async fn from_database(pool: PgPool, tenant: TenantId, order: OrderId) -> OrderR
     let found = orders::order_with_tasks(&mut tx, &tenant, order).await?;
     tx.rollback().await?;
     Ok(Loaded::from_row(found.map(|(order, ..)| (summary_of(&order), order.version))))
+}
+
+/// How far an order's plan has come, through the cache; not older than `min_version` of the order.
+pub async fn workflow(
+    pool: &PgPool,
+    cache: &Arc<dyn OrderCache>,
+    tenant: &TenantId,
+    order: OrderId,
+    min_version: Option<Version>,
+) -> Result<Option<Served<WorkflowSummary>>, ReadError> {
+    let from_database = load(|| plan_from_database(pool.clone(), tenant.clone(), order));
+    cache.workflow(tenant, order, min_version, &from_database).await
+}
+
+async fn plan_from_database(pool: PgPool, tenant: TenantId, order: OrderId) -> OrderResult<Loaded<WorkflowSummary>> {
+    let mut tx = TenantTx::read(&pool, &tenant).await?;
+    let found = plan::plan_of(&mut tx, &tenant, order).await?;
+    tx.rollback().await?;
+    Ok(Loaded::from_row(found.map(|plan| (progress(&plan), plan.version))))
 }
 
 /// One page of orders, newest first, and one more row if there is more.

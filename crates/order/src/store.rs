@@ -6,4 +6,5 @@ pub mod cancellations;
 pub mod headers;
 mod json_rows;
 pub mod orders;
+pub mod plan;
 pub mod tasks;

@@ -1,19 +1,20 @@
-//! What the order service does on its own: it reacts to accepted quotes, and fulfils orders.
+//! What the order service does on its own: it reacts to accepted quotes and to its own events, and fulfils orders.
 
 use std::sync::Arc;
 
+use cache_ports::Caches;
 use events::Reaction;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::Config,
-    events::OrderAccepted,
+    events::{DropWorkflow, OrderAccepted},
     runner::{Runner, RunnerParts},
 };
 
 /// The reactions of this service, each to be run as one consumer over the service's schema.
-pub fn reactions(config: &Config) -> Vec<Arc<dyn Reaction>> {
-    vec![Arc::new(OrderAccepted::new(config.task_retries))]
+pub fn reactions(config: &Config, caches: &Caches) -> Vec<Arc<dyn Reaction>> {
+    vec![Arc::new(OrderAccepted::new(config.task_retries)), Arc::new(DropWorkflow::new(caches.order.clone()))]
 }
 
 /// Carries out the plans of orders until `stop`.

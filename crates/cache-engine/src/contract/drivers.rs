@@ -237,6 +237,16 @@ fn of_quote_and_order() -> Vec<Driver> {
             }),
             invalidate: None,
         },
+        Driver {
+            keyspace: &order::WORKFLOW_SUMMARY,
+            key: |tenant, which| order::workflow_summary_key(tenant, id(which)).text(),
+            read: read!(samples::workflow_summary, |caches, tenant, which, min, load| {
+                caches.order.workflow(tenant, id(which), min, load)
+            }),
+            invalidate: Some(|caches, tenant, which, version| {
+                Box::pin(async move { caches.order.order_changed(&tenant, id(which), version).await })
+            }),
+        },
     ]
 }
 

@@ -5,7 +5,7 @@
 use cache_ports::{
     catalog::{ActivePublication, OfferingDocument, SearchPage},
     inventory::StockItem,
-    order::OrderSummary,
+    order::{OrderSummary, WorkflowSummary},
     pricing::{FinalPriceDisplay, PriceBookDocument, PricePreview},
     quote::QuoteSummary,
 };
@@ -85,6 +85,14 @@ pub(super) fn order_summary(version: Version) -> OrderSummary {
     made(json!({
         "id": ID, "version": version, "quoteId": ID, "revisionNo": 1, "state": "acknowledged", "currency": "EUR",
         "total": money(), "credited": money(), "createdAt": AT, "items": [], "invoiceHandoff": {"state": "none"},
+    }))
+}
+
+pub(super) fn workflow_summary(version: Version) -> WorkflowSummary {
+    made(json!({
+        "orderId": ID, "version": version, "state": "inProgress", "percentDone": 33,
+        "currentStep": {"taskId": ID, "kind": "provision", "state": "ready", "attempts": 0}, "waitingSince": AT,
+        "tasks": [{"state": "completed", "count": 1}, {"state": "ready", "count": 1}], "incidentCount": 0, "generatedAt": AT,
     }))
 }
 

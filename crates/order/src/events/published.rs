@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The aggregate type of an order.
-const ORDER: &str = "order";
+pub(super) const ORDER: &str = "order";
 
 /// The payload of `OrderStateChanged`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -19,6 +19,7 @@ async fn foreign_unknown_and_malformed_ids_are_404_on_every_endpoint_and_change_
     let touches = [
         ("GET", String::new(), json!(null)),
         ("GET", "/cancellations".to_owned(), json!(null)),
+        ("GET", "/workflow".to_owned(), json!(null)),
         ("GET", cancellation, json!(null)),
         ("POST", "/cancellations".to_owned(), json!({ "reason": "r" })),
         ("POST", retry, json!({})),

@@ -11,4 +11,5 @@ mod fulfilment;
 mod isolation;
 mod machines;
 mod neighbours;
+mod workflow;
 mod world;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use cache_engine::{Engine, EngineConfig, MemoryStore};
+use cache_ports::Caches;
 use kernel::TenantId;
 use order::{
     Config, State,
@@ -31,6 +32,7 @@ pub struct World {
     pub work: PgPool,
     pub database: dev_stack::test::TestDatabase,
     pub config: Config,
+    pub caches: Caches,
     identity: TestIdentity,
 }
 
@@ -44,11 +46,11 @@ impl World {
         let config = config(&neighbours.start().await);
         let identity = TestIdentity::new();
         let caches = Engine::new(Arc::new(MemoryStore::new()), EngineConfig::default()).caches();
-        let runtime = identity.service_state(order::SERVICE, serve, caches);
+        let runtime = identity.service_state(order::SERVICE, serve, caches.clone());
         let router = order::router(State::new(runtime, config.clone()));
         let service = TestService::start(router, &identity).await;
         let tenant = "acme".parse().unwrap();
-        Self { service, neighbours, tenant, owner, work, database, config, identity }
+        Self { service, neighbours, tenant, owner, work, database, config, caches, identity }
     }
 
     /// A runner; several may work at once.
