@@ -1,6 +1,6 @@
 //! Topics are created explicitly, by `quoin migrate`, never by a stray write.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -15,12 +15,23 @@ const RETENTION_MS: &str = "604800000";
 /// The replication factor the brokers are configured with.
 const BROKER_DEFAULT: i32 = -1;
 
-/// Longest wait for the brokers.
+/// Longest wait for the first broker to answer at all.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
+
+/// Longest wait for the brokers to make the topics.
 const CREATED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Kafka could not be reached or refused.
 #[derive(Debug, thiserror::Error)]
 pub enum KafkaError {
+    /// No broker answered.
+    #[error("no broker answered at {brokers} within {} s", ANSWERED_WITHIN.as_secs())]
+    Unreachable {
+        /// `host:port,…` as configured.
+        brokers: String,
+        /// The client's reason.
+        source: rdkafka::error::KafkaError,
+    },
     /// The client refused its configuration or the broker a request.
     #[error("Kafka refused")]
     Client(#[from] rdkafka::error::KafkaError),
@@ -37,7 +48,8 @@ pub enum KafkaError {
 /// Creates `topics` (logical names) with `partitions` partitions each where they do not exist; answers how many it made.
 /// An existing topic stays as it is: its partition count decides which keys share an order and is frozen for its life.
 pub async fn create_topics(brokers: &str, prefix: &str, topics: &[&str], partitions: i32) -> Result<usize, KafkaError> {
-    let admin: AdminClient<Quiet> = client::config(brokers).create_with_context(Quiet)?;
+    let admin: Arc<AdminClient<Quiet>> = Arc::new(client::config(brokers).create_with_context(Quiet)?);
+    answers(&admin, brokers).await?;
     let names: Vec<String> = topics.iter().map(|topic| format!("{prefix}{topic}")).collect();
     let wanted: Vec<NewTopic<'_>> = names
         .iter()
@@ -57,4 +69,16 @@ pub async fn create_topics(brokers: &str, prefix: &str, topics: &[&str], partiti
         }
     }
     Ok(made)
+}
+
+/// Asks who is there before asking for anything, so that a wrong address is called by its name and soon.
+async fn answers(admin: &Arc<AdminClient<Quiet>>, brokers: &str) -> Result<(), KafkaError> {
+    let asking = Arc::clone(admin);
+    let asked = tokio::task::spawn_blocking(move || asking.inner().fetch_metadata(None, ANSWERED_WITHIN).map(drop));
+    let unreachable = |source| KafkaError::Unreachable { brokers: brokers.to_owned(), source };
+    match asked.await {
+        Ok(answered) => answered.map_err(unreachable),
+        // Only a runtime that is shutting down cancels it.
+        Err(_) => Err(unreachable(rdkafka::error::KafkaError::Canceled)),
+    }
 }

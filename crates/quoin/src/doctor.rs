@@ -12,6 +12,7 @@ use tokio::{net::TcpStream, time::timeout};
 
 use crate::{
     config::{CacheBackend, Config, Duty},
+    migrate::pending,
     services::Service,
 };
 
@@ -84,6 +85,12 @@ pub async fn examine(config: &Config) -> Report {
         owner(config).await,
         "set QUOIN__OWNER__DATABASE_URL, start PostgreSQL, then `quoin migrate`",
     )];
+    findings.push(finding(
+        "migrations",
+        Gravity::Ill,
+        migrations(config).await,
+        "run `quoin migrate` before the new program answers: it expects these",
+    ));
     for service in Service::ALL {
         for duty in [Duty::Serve, Duty::Work] {
             let what = format!("database, as {}", service.role(duty));
@@ -140,6 +147,13 @@ async fn owner(config: &Config) -> anyhow::Result<String> {
     let mut connection = connect(config.owner.url()?).await?;
     let (version,): (String,) = sqlx::query_as("show server_version").fetch_one(&mut connection).await?;
     Ok(format!("PostgreSQL {version}"))
+}
+
+async fn migrations(config: &Config) -> anyhow::Result<String> {
+    let mut connection = connect(config.owner.url()?).await?;
+    let pending = pending(&mut connection).await?;
+    ensure!(pending.is_empty(), "not applied: {}", pending.join(", "));
+    Ok("all applied".to_owned())
 }
 
 async fn role(config: &Config, service: Service, duty: Duty) -> anyhow::Result<String> {

@@ -80,6 +80,17 @@ async fn applied(connection: &mut PgConnection, folder: &str) -> anyhow::Result<
     Ok(versions.into_iter().map(|(version,)| version).collect())
 }
 
+/// What this program brings along and the database has not got, as `folder/version`.
+pub async fn pending(connection: &mut PgConnection) -> anyhow::Result<Vec<String>> {
+    let mut pending = Vec::new();
+    for (folder, migrator) in FOLDERS {
+        let known = applied(connection, folder).await?;
+        let ours = migrator.iter().map(|migration| migration.version).filter(|version| !known.contains(version));
+        pending.extend(ours.map(|version| format!("{folder}/{version:04}")));
+    }
+    Ok(pending)
+}
+
 /// Gives the ten service roles their password. `alter role` takes no parameters, so the text is quoted by PostgreSQL.
 async fn set_passwords(connection: &mut PgConnection, password: &str) -> anyhow::Result<()> {
     ensure!(!password.is_empty(), "set QUOIN__OWNER__ROLE_PASSWORD: roles without a password cannot log in");

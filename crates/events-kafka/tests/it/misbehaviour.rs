@@ -112,3 +112,13 @@ async fn a_reader_outlives_a_broker_restart() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn topics_on_brokers_that_are_away_are_refused_by_address() {
+    // Bound and never listening: nobody can take the port meanwhile, and connecting is refused.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let brokers = socket.local_addr().unwrap().to_string();
+    let refused = events_kafka::create_topics(&brokers, "", &[TOPIC], 1).await.unwrap_err();
+    assert!(refused.to_string().contains(&brokers), "{refused}");
+}
