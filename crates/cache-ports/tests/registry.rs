@@ -8,7 +8,7 @@ use cache_ports::{
     coordination::keyspaces as coordination,
     inventory::keyspaces as inventory,
     key::{self, Key, MAX_PACKED_BYTES, MAX_TEXT_BYTES},
-    keyspace::{Coherence, DimensionKind, Keyspace},
+    keyspace::{Coherence, DimensionKind, Keyspace, Slot},
     order::keyspaces as order,
     pricing::keyspaces as pricing,
     quote::keyspaces as quote,
@@ -197,6 +197,23 @@ proptest! {
             let matching: Vec<_> = registry::all().filter(|k| key::belongs_to(k, &text)).map(|k| k.name).collect();
             prop_assert_eq!(matching, vec![name], "{}", text);
             prop_assert!(text.bytes().all(|b| b.is_ascii_graphic() && !b"*?[]\\".contains(&b)), "{}", text);
+        }
+    }
+
+    /// In a cluster braces decide where a key lies: a stray pair would gather keys of all tenants on one server.
+    #[test]
+    fn no_key_has_braces_but_the_declared_tag(from in ingredients()) {
+        for (name, text, _, _) in texts(&from) {
+            let keyspace = registry::all().find(|keyspace| keyspace.name == name).expect("it is declared");
+            let tag = format!("{{{}}}", from.tenant.as_str());
+            let rest = match keyspace.slot {
+                Slot::ByKey => text.clone(),
+                Slot::ByTenant => {
+                    prop_assert_eq!(text.matches(&tag).count(), 1, "{}", text);
+                    text.replace(&tag, "")
+                }
+            };
+            prop_assert!(!rest.contains(['{', '}']), "{}", text);
         }
     }
 

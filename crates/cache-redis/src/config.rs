@@ -10,11 +10,12 @@ use fred::types::config::Config;
 /// See the module.
 #[derive(Clone)]
 pub struct RedisConfig {
-    /// `redis://[user:password@]host:port[/database]`, or `rediss://` for TLS, for every pool that has none of its own.
+    /// `redis://[user:password@]host:port[/database]`, or `redis-cluster://[user:password@]host:port[?node=host:port…]` for a
+    /// cluster, of which any nodes are named; `rediss` in place of `redis` for TLS. For every pool that has none of its own.
     pub url: String,
     /// Servers of their own for single pools.
     pub pool_urls: BTreeMap<Pool, String>,
-    /// In front of every key: tells deployments, and tests, apart.
+    /// In front of every key: tells deployments, and tests, apart. Without braces, which would put all keys in one slot.
     pub key_prefix: String,
     /// How long one command may take.
     pub timeout: Duration,
@@ -87,6 +88,17 @@ mod tests {
         let config = RedisConfig::at("redis://quoin:hunter2@cache.internal:6379/1");
         let text = format!("{config:?}");
         assert!(!text.contains("hunter2") && text.contains("cache.internal"), "{text}");
+    }
+
+    #[test]
+    fn a_cluster_is_named_by_some_of_its_nodes() {
+        let url = "redis-cluster://quoin:secret@one:7000?node=two:7001&node=three:7002";
+        let parsed = parse(&RedisConfig::at(url), Pool::Content).expect("a cluster's URL");
+        assert!(parsed.server.is_clustered());
+        let mut ports: Vec<u16> = parsed.server.hosts().iter().map(|node| node.port).collect();
+        ports.sort_unstable();
+        assert_eq!((ports, parsed.username.as_deref()), (vec![7000, 7001, 7002], Some("quoin")));
+        assert!(!format!("{:?}", RedisConfig::at(url)).contains("secret"));
     }
 
     #[test]

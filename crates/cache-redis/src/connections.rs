@@ -27,6 +27,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::{
     breaker::Breaker,
+    cluster,
     config::{self, InvalidRedisUrl, RedisConfig},
 };
 
@@ -40,8 +41,11 @@ const UNRESPONSIVE_CHECK: Duration = Duration::from_millis(500);
 const RECONNECT_MIN_MS: u32 = 50;
 const RECONNECT_MAX_MS: u32 = 2_000;
 const RECONNECT_JITTER_MS: u32 = 100;
-/// Commands that fail are never sent a second time: a lost answer does not mean that nothing happened.
+/// Commands that fail are never sent a second time: a lost answer does not mean that nothing happened. Following a key that
+/// moved is no second time: the first server has only said where to go.
 const ATTEMPTS: u32 = 1;
+/// How long a client that had to be started again waits before.
+const RESTART_PAUSE: Duration = Duration::from_millis(100);
 
 /// What the breaker may keep from Redis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +59,7 @@ pub(crate) enum Urgency {
 /// See the module.
 pub(crate) struct Connections {
     name: Pool,
+    clustered: bool,
     clients: Vec<WithOptions<Client>>,
     next: AtomicUsize,
     breaker: Breaker,
@@ -67,6 +72,8 @@ impl Connections {
         let mut server = config::parse(config, name)?;
         // The default gives up for ever when the first attempt fails.
         server.fail_fast = false;
+        let clustered = server.server.is_clustered();
+        let attempts = if clustered { ATTEMPTS + cluster::REDIRECTIONS } else { ATTEMPTS };
         let mut builder = Builder::from_config(server);
         let (timeout, buffer) = (config.timeout, config.command_buffer);
         builder
@@ -74,7 +81,8 @@ impl Connections {
             .with_connection_config(|connection| {
                 connection.connection_timeout = CONNECT_TIMEOUT;
                 connection.internal_command_timeout = CONNECT_TIMEOUT;
-                connection.max_command_attempts = ATTEMPTS;
+                connection.max_command_attempts = attempts;
+                connection.max_redirections = cluster::REDIRECTIONS;
                 connection.max_command_buffer_len = buffer;
                 connection.tcp.nodelay = Some(true);
                 connection.unresponsive =
@@ -88,14 +96,14 @@ impl Connections {
         for _ in 0..connections {
             let client = builder.build().map_err(|_| InvalidRedisUrl { pool: name.as_str() })?;
             watch(name, &client);
-            // The task ends with the client; its result says nothing that the watcher does not.
-            drop(client.connect());
+            keep_running(name, &client);
+            // Failing fast is also what keeps a command whose answer was lost from being sent again.
             let options =
-                Options { fail_fast: true, timeout: Some(timeout), max_attempts: Some(ATTEMPTS), ..Options::default() };
+                Options { fail_fast: true, timeout: Some(timeout), max_attempts: Some(attempts), ..Options::default() };
             clients.push(client.with_options(&options));
         }
         let slow = timeout / 2;
-        Ok(Arc::new(Self { name, clients, next: AtomicUsize::new(0), breaker: Breaker::new(), slow }))
+        Ok(Arc::new(Self { name, clustered, clients, next: AtomicUsize::new(0), breaker: Breaker::new(), slow }))
     }
 
     /// A connection, one that stands if there is one.
@@ -144,14 +152,19 @@ impl Connections {
             let first = client.evalsha(script.sha1().clone(), keys.clone(), arguments.clone()).await;
             match first {
                 Err(error) if error.details().starts_with("NOSCRIPT") => {
-                    let Some(text) = script.lua() else { return Err(error) };
-                    let () = client.script_load(text.clone()).await?;
+                    let (Some(text), Some(key)) = (script.lua(), keys.first()) else { return Err(error) };
+                    cluster::load_script(client, text, key).await?;
                     client.evalsha(script.sha1().clone(), keys, arguments).await
                 }
                 answered => answered,
             }
         })
         .await
+    }
+
+    /// Whether keys may lie on different servers.
+    pub(crate) const fn is_clustered(&self) -> bool {
+        self.clustered
     }
 
     /// Whether a connection stands.
@@ -176,6 +189,18 @@ impl Connections {
             let _ = client.quit().await;
         }
     }
+}
+
+/// Connects, and starts the client again if its task ends before it was closed: the library gives up for ever when a
+/// redirection leads to a server that it has not met yet.
+fn keep_running(name: Pool, client: &Client) {
+    let client = client.clone();
+    tokio::spawn(async move {
+        while let Ok(Err(error)) = client.connect().await {
+            tracing::warn!(pool = name.as_str(), %error, "the Redis client stopped and is started again");
+            tokio::time::sleep(RESTART_PAUSE).await;
+        }
+    });
 }
 
 /// Says when connections come and go. The library's own callbacks end silently once they lag; a raw receiver does not.
@@ -211,9 +236,12 @@ fn watch(name: Pool, client: &Client) {
 fn reason(error: &Error) -> StoreError {
     match error.kind() {
         ErrorKind::Timeout => StoreError::TimedOut,
-        ErrorKind::IO | ErrorKind::Canceled | ErrorKind::Routing | ErrorKind::Backpressure | ErrorKind::Tls => {
-            StoreError::Unavailable
-        }
+        ErrorKind::IO
+        | ErrorKind::Canceled
+        | ErrorKind::Routing
+        | ErrorKind::Cluster
+        | ErrorKind::Backpressure
+        | ErrorKind::Tls => StoreError::Unavailable,
         ErrorKind::Unknown if error.details().starts_with("Client is not") => StoreError::Unavailable,
         _ => StoreError::Refused,
     }

@@ -4,6 +4,7 @@
 //! time; nothing here waits for it longer than a command's budget. Must never know a keyspace's meaning or a value's type.
 
 mod breaker;
+mod cluster;
 mod config;
 mod connections;
 mod scripts;

@@ -22,6 +22,7 @@ use fred::{
 };
 
 use crate::{
+    cluster,
     config::{InvalidRedisUrl, RedisConfig},
     connections::{Connections, Urgency},
     scripts::Scripts,
@@ -109,18 +110,28 @@ impl ByteStore for RedisStore {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
+        let pool = self.pool(workload);
         let keys: Vec<String> = keys.iter().map(|key| self.key(key)).collect();
+        let groups = if pool.is_clustered() { cluster::by_slot(&keys) } else { vec![(0..keys.len()).collect()] };
         let read = async |client: &WithOptions<Client>| {
             let pipeline = Pipeline::from(client.clone());
-            let () = pipeline.mget(keys.clone()).await?;
+            for group in &groups {
+                let together: Vec<&str> = group.iter().map(|position| keys[*position].as_str()).collect();
+                let () = pipeline.mget(together).await?;
+            }
             for key in &keys {
                 let () = pipeline.pttl(key).await?;
             }
             pipeline.all::<Vec<Value>>().await
         };
-        let mut answers = self.pool(workload).run("read_many", Urgency::Help, read).await?.into_iter();
-        let values: Vec<Option<Bytes>> =
-            answers.next().unwrap_or(Value::Null).convert().map_err(|_| StoreError::Refused)?;
+        let mut answers = pool.run("read_many", Urgency::Help, read).await?.into_iter();
+        let mut values: Vec<Option<Bytes>> = vec![None; keys.len()];
+        for group in &groups {
+            let found = answers.next().unwrap_or(Value::Null).convert::<Vec<Option<Bytes>>>();
+            for (position, value) in group.iter().zip(found.map_err(|_| StoreError::Refused)?) {
+                values[*position] = value;
+            }
+        }
         let lives = answers.map(|life| life.as_i64().unwrap_or_default());
         Ok(values.into_iter().zip(lives).map(|(bytes, life)| stored(bytes, life)).collect())
     }

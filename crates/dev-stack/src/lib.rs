@@ -14,9 +14,10 @@
 //! from disk. Must never know: what the product keeps in them. Nothing here is used in production.
 //!
 //! Reading order: [`Stack`] (one stack for one program) → [`Server`] (one component, which can be stopped and started
-//! again to show that nothing breaks) → [`mod@test`] (what a test asks for).
+//! again to show that nothing breaks) → [`mod@test`] (what a test asks for). [`RedisCluster`] stands beside them.
 
 mod background;
+mod cluster;
 mod component;
 mod container;
 mod kafka;
@@ -32,6 +33,7 @@ mod shared;
 mod stack;
 pub mod test;
 
+pub use cluster::{ClusterShape, RedisCluster};
 pub use component::Component;
 pub use migrate::{migrate, migrations_folder};
 pub use server::{Origin, Server};

@@ -168,17 +168,23 @@ impl Server {
         for _ in 0..PORT_ATTEMPTS {
             let port = free_port()?;
             let launch = launch(component, port, durability).await?;
-            let child = launch.spawn(lifetime)?;
-            let origin = Origin::Process { program: launch.program.display().to_string() };
-            let (host, url) = ("127.0.0.1".to_owned(), component.url("127.0.0.1", port));
-            let control = Control::Process(Box::new(LocalProcess { launch, child: Mutex::new(Some(child)) }));
-            let server = Self { component, host, port, url, origin, control };
-            match server.ready().await {
-                Ok(()) => return Ok(server),
+            match Self::launched(component, port, launch, lifetime).await {
+                Ok(server) => return Ok(server),
                 Err(error) => last = error,
             }
         }
         Err(last)
+    }
+
+    /// Starts a local process that will listen on `port`, and waits until it answers.
+    pub(crate) async fn launched(component: Component, port: u16, launch: Launch, lifetime: &Lifetime) -> Result<Self> {
+        let child = launch.spawn(lifetime)?;
+        let origin = Origin::Process { program: launch.program.display().to_string() };
+        let (host, url) = ("127.0.0.1".to_owned(), component.url("127.0.0.1", port));
+        let control = Control::Process(Box::new(LocalProcess { launch, child: Mutex::new(Some(child)) }));
+        let server = Self { component, host, port, url, origin, control };
+        server.ready().await?;
+        Ok(server)
     }
 
     /// Waits until the server answers, or learns that it never will.
@@ -311,7 +317,7 @@ async fn launch(component: Component, port: u16, durability: Durability) -> Resu
 }
 
 /// A port nobody listens on at this moment.
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("no free port")?;
     Ok(listener.local_addr()?.port())
 }

@@ -10,8 +10,8 @@ use crate::{
     keyspace::{Keyspace, Owner, Pool, Service},
 };
 
-/// What every connection needs.
-const SESSION: &str = "+ping +hello +auth +client|setname +client|id +script|load +script|exists +evalsha";
+/// What every connection needs; the last three are for finding a key in a cluster.
+const SESSION: &str = "+ping +hello +auth +client|setname +client|id +script|load +script|exists +evalsha +cluster|slots +cluster|info +asking";
 /// What the scripts of versioned values need, and reads beside them.
 const CONTENT: &str = "+get +mget +getrange +set +setrange +pttl +pexpire +del";
 /// What counting needs.

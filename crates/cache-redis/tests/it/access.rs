@@ -1,6 +1,6 @@
 //! The generated access rules are enough for what each service does, and for nothing else.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use cache_engine::{
     ByteStore, Place, StoreError,
@@ -15,7 +15,7 @@ use cache_ports::{
     registry,
 };
 use cache_redis::{Pool, RedisConfig, RedisStore};
-use dev_stack::{Component, test::own};
+use dev_stack::{ClusterShape, Component, RedisCluster, test::own};
 use fred::interfaces::*;
 use kernel::{PriceBookId, Version};
 
@@ -39,8 +39,8 @@ async fn apply(url: &str, prefix: &str) {
 }
 
 fn as_service(service: Service, url: &str, prefix: &str) -> RedisConfig {
-    let server = url.strip_prefix("redis://").expect("a plain URL");
-    let as_user = |pool| format!("redis://{}:{PASSWORD}@{server}", registry::user_name(service, pool));
+    let (scheme, server) = url.split_once("://").expect("a URL");
+    let as_user = |pool| format!("{scheme}://{}:{PASSWORD}@{server}", registry::user_name(service, pool));
     let pool_urls: BTreeMap<_, _> = Pool::ALL.into_iter().map(|pool| (pool, as_user(pool))).collect();
     RedisConfig { key_prefix: prefix.to_owned(), pool_urls, ..RedisConfig::at(url) }
 }
@@ -73,7 +73,7 @@ async fn a_service_can_do_its_work_and_touch_nothing_else() {
         name: "some".into(),
         algorithm: RateAlgorithm::Gcra,
         limit: 5,
-        window: std::time::Duration::from_secs(1),
+        window: Duration::from_secs(1),
         without_store: WithoutStore::Refuse,
     };
     let check = RateCheck { policy: &policy, dimension: RateDimension::User, actor: "sam", route: "*" };
@@ -85,14 +85,30 @@ async fn a_service_can_do_its_work_and_touch_nothing_else() {
     let foreign = pricing::price_book_key(&new_tenant(), PriceBookId::generate(), Version::FIRST).text();
     let at = Place { workload: Workload::Catalog, key: &foreign };
     assert_eq!(store.read(at).await, Err(StoreError::Refused), "another service's keys cannot be read");
-    let outcome = store.invalidate(at, Version::FIRST, std::time::Duration::from_secs(1)).await;
+    let outcome = store.invalidate(at, Version::FIRST, Duration::from_secs(1)).await;
     assert_eq!(outcome, Err(StoreError::Refused), "nor changed from inside a script");
     let own_key = catalog::active_publication_key(&new_tenant()).text();
     let at = Place { workload: Workload::RateLimit, key: &own_key };
-    assert_eq!(
-        store.acquire(at, LeaseToken::unique(), std::time::Duration::from_secs(1)).await,
-        Err(StoreError::Refused)
-    );
+    assert_eq!(store.acquire(at, LeaseToken::unique(), Duration::from_secs(1)).await, Err(StoreError::Refused));
+}
+
+#[tokio::test]
+async fn a_service_finds_its_keys_in_a_cluster() {
+    let shape = ClusterShape { primaries: 3, replicas: 0, spares: 0, node_timeout: Duration::from_secs(15) };
+    let cluster = RedisCluster::start(shape).await.expect("a cluster of our own");
+    for node in cluster.nodes() {
+        apply(node.url(), "quoin:").await;
+    }
+    let config = as_service(Service::Catalog, &cluster.url(), "quoin:");
+    let store = std::sync::Arc::new(RedisStore::connect(&config).expect("a cluster's URL"));
+    until("a connection", async || store.state().iter().any(|pool| pool.pool == Pool::Content && pool.connected)).await;
+    let caches = over(store.clone(), false);
+    for driver in drivers::all().into_iter().filter(|driver| driver.keyspace.owner == Owner::One(Service::Catalog)) {
+        let (tenant, authority) = (new_tenant(), Authority::with(3));
+        driver.get(&caches, &tenant, &authority).await;
+        let hit = driver.get(&caches, &tenant, &authority).await;
+        assert_eq!((hit.source, authority.asked()), (Some(ServedFrom::L2), 1), "{}", driver.keyspace.name);
+    }
 }
 
 #[tokio::test]

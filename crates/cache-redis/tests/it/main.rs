@@ -1,6 +1,7 @@
 //! The store over a real Redis.
 
 mod access;
+mod cluster;
 mod contract;
 mod faults;
 mod subject;

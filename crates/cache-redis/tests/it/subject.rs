@@ -9,8 +9,9 @@ use cache_redis::{RedisConfig, RedisStore};
 use fred::{
     clients::Client,
     interfaces::{ClientLike, KeysInterface},
-    types::{Builder, Expiration, config::Config},
+    types::{Builder, Expiration, Key, config::Config},
 };
+use futures::TryStreamExt;
 
 /// See the module.
 pub struct RedisSubject {
@@ -59,14 +60,16 @@ impl Subject for RedisSubject {
 
     /// The server is shared: only what has this subject's prefix is forgotten.
     async fn flush(&self) {
-        let keys: Vec<String> = {
-            use futures::TryStreamExt;
-            let scan = self.hands.scan_buffered(format!("{}*", self.prefix), Some(1000), None);
-            let keys: Vec<fred::types::Key> = scan.try_collect().await.expect("Redis answers");
-            keys.into_iter().filter_map(fred::types::Key::into_string).collect()
-        };
-        if !keys.is_empty() {
-            self.hands.unlink::<i64, _>(keys).await.expect("Redis answers");
+        let pattern = format!("{}*", self.prefix);
+        let keys: Vec<Key> = if self.hands.is_clustered() {
+            self.hands.scan_cluster_buffered(pattern, Some(1000), None).try_collect().await
+        } else {
+            self.hands.scan_buffered(pattern, Some(1000), None).try_collect().await
+        }
+        .expect("Redis answers");
+        // One by one: in a cluster they lie apart.
+        for key in keys {
+            self.hands.unlink::<i64, _>(key).await.expect("Redis answers");
         }
     }
 
