@@ -4,4 +4,5 @@ mod access;
 mod cluster;
 mod contract;
 mod faults;
+mod flush;
 mod subject;
