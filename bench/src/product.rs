@@ -55,7 +55,7 @@ impl Surroundings {
             .env("QUOIN__AUTH__ISSUER_KEY_FILE", self.scratch.join("issuer.key"))
             .env("QUOIN__TELEMETRY__LOG", "warn");
         for limit in ["TENANT_READS", "TENANT_WRITES", "USER_READS", "USER_WRITES"] {
-            command.env(format!("QUOIN__LIMITS__{limit}_PER_SEC"), UNREACHABLE_RATE);
+            command.env(format!("QUOIN__LIMITS__POLICIES__{limit}__LIMIT"), UNREACHABLE_RATE);
         }
         command
     }

@@ -11,6 +11,7 @@ pub mod lies;
 pub mod loading;
 pub mod model;
 pub mod protocol;
+pub mod rates;
 pub mod reads;
 mod samples;
 
@@ -155,6 +156,9 @@ macro_rules! contract_suite {
             coordination::a_limit_lets_exactly_its_units_pass,
             coordination::limits_are_taken_together_or_not_at_all,
             coordination::a_changed_policy_counts_anew,
+            coordination::a_shadow_counts_and_never_refuses,
+            coordination::an_exhausted_caller_costs_no_round_trip,
+            coordination::processes_together_never_exceed_a_limit,
             coordination::a_done_command_is_remembered_byte_for_byte,
             model::no_sampled_interleaving_leaves_an_old_value,
         }

@@ -4,7 +4,6 @@
 //! the stores that live in this process. Reading order of the code: `store` (what is needed of a store), `frame`, `protocol`,
 //! `read_through`, then `ports`. Must never know a client library or a service.
 
-mod counting;
 mod engine;
 mod flight;
 mod fresh;
@@ -17,6 +16,7 @@ mod read_through;
 
 #[cfg(feature = "contract-suite")]
 pub mod contract;
+pub mod counting;
 pub mod frame;
 pub mod protocol;
 pub mod store;

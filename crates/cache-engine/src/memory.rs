@@ -176,15 +176,14 @@ impl Table {
     fn count(&mut self, requests: &[CountRequest<'_>], now_us: u64) -> Vec<CountReply> {
         let weighed: Vec<_> =
             requests.iter().map(|request| weigh(self.counts.get(request.key).copied(), request, now_us)).collect();
-        if weighed.iter().all(|(reply, _)| reply.allowed) {
+        if requests.iter().zip(&weighed).all(|(request, (reply, _))| reply.allowed || request.shadow) {
             if self.counts.len() > self.bound.entries {
                 self.counts.retain(|_, count| count.ends_us() > now_us);
             }
             // An attack with more actors than that is let through rather than remembered without bound.
             if self.counts.len() <= 2 * self.bound.entries {
-                let counted =
-                    requests.iter().zip(&weighed).map(|(request, (_, count))| (request.key.to_owned(), *count));
-                self.counts.extend(counted);
+                let taken = requests.iter().zip(&weighed).filter(|(_, (reply, _))| reply.allowed);
+                self.counts.extend(taken.map(|(request, (_, count))| (request.key.to_owned(), *count)));
             }
         }
         weighed.into_iter().map(|(reply, _)| reply).collect()
@@ -274,7 +273,8 @@ mod tests {
         let mut table = Table::bounded_by(BOUND);
         for number in 0..1_000 {
             let (key, window) = (format!("{number}"), Duration::from_secs(9));
-            let request = CountRequest { key: &key, algorithm: RateAlgorithm::Gcra, limit: 1, window, cost: 1 };
+            let request =
+                CountRequest { key: &key, algorithm: RateAlgorithm::Gcra, limit: 1, window, cost: 1, shadow: false };
             assert!(table.count(&[request], number)[0].allowed);
             assert!(table.counts.len() <= 2 * BOUND.entries + 1);
         }

@@ -116,6 +116,8 @@ pub struct CountRequest<'a> {
     pub window: Duration,
     /// Units wanted.
     pub cost: u32,
+    /// Whether it counts for itself and keeps nobody out.
+    pub shadow: bool,
 }
 
 /// What one limit says.
@@ -182,6 +184,7 @@ pub trait ByteStore: Send + Sync + 'static {
     /// Gives a lock back; false if it was no longer ours.
     async fn release(&self, at: Place<'_>, token: LeaseToken) -> Result<bool, StoreError>;
 
-    /// Takes units from all limits or from none, by the store's own clock.
+    /// Takes units from all limits or from none, by the store's own clock. A shadow that is exhausted takes none itself and
+    /// stops no other.
     async fn count(&self, requests: &[CountRequest<'_>]) -> Result<Vec<CountReply>, StoreError>;
 }

@@ -6,7 +6,7 @@ use cache_engine::{
     NoStore,
     contract::{MemorySubject, Subject, authority::Authority, drivers, new_tenant, over},
 };
-use cache_ports::{LockKey, RateAlgorithm, RateCheck, RateDimension, RatePolicy, WithoutStore};
+use cache_ports::{LockKey, RateAlgorithm, RateCheck, RateDimension, RatePolicy};
 use kernel::{ContentHash, TenantId, Version};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
@@ -49,16 +49,14 @@ async fn one_of_everything(tenant: &TenantId) {
     let lock = LockKey::CacheWarm { tenant: tenant.clone(), key_hash: ContentHash::of_bytes(b"x") };
     let _held = caches.locks.try_acquire(lock.clone(), Duration::from_secs(1)).await;
     let _refused = caches.locks.try_acquire(lock, Duration::from_secs(1)).await;
-    let policy = RatePolicy {
-        name: "one".into(),
-        algorithm: RateAlgorithm::Gcra,
-        limit: 1,
-        window: Duration::from_mins(1),
-        without_store: WithoutStore::CountLocally,
-    };
-    let check = RateCheck { policy: &policy, dimension: RateDimension::User, actor: "canary-actor", route: "*" };
-    for _ in 0..2 {
-        caches.rate.check(tenant, &[check], 1).await;
+    let policy = RatePolicy::new("one", RateAlgorithm::Gcra, 1, Duration::from_mins(1));
+    let shadow =
+        RatePolicy { shadow: true, ..RatePolicy::new("dark", RateAlgorithm::TokenBucket, 1, Duration::from_mins(1)) };
+    let of = |policy| RateCheck { policy, dimensions: &[RateDimension::User], actor: "canary-actor", route: "*" };
+    caches.rate.check(tenant, &[of(&shadow)], 1).await;
+    caches.rate.check(tenant, &[of(&shadow)], 1).await;
+    for _ in 0..3 {
+        caches.rate.check(tenant, &[of(&policy)], 1).await;
     }
 }
 
@@ -76,7 +74,15 @@ fn hits_misses_fills_and_invalidations_are_counted_by_keyspace() {
     shows(&page, r#"cache_invalidations_total{keyspace="active publication pointer",outcome="tombstoned"} 1"#);
     shows(&page, r#"cache_lock_attempts_total{keyspace="cache-warm lock",outcome="granted"} 1"#);
     shows(&page, r#"cache_lock_attempts_total{keyspace="cache-warm lock",outcome="held"} 1"#);
-    shows(&page, r#"cache_rate_checks_total{policy="one",outcome="allowed",mode="shared"} 1"#);
-    shows(&page, r#"cache_rate_checks_total{policy="one",outcome="refused",mode="shared"} 1"#);
+    for (policy, outcome, mode) in [
+        ("one", "allowed", "shared"),
+        ("one", "refused", "shared"),
+        ("one", "refused", "remembered"),
+        ("dark", "allowed", "shared"),
+        ("dark", "would_refuse", "shared"),
+    ] {
+        let labels = format!(r#"keyspace="rate limit",policy="{policy}",outcome="{outcome}",mode="{mode}""#);
+        shows(&page, &format!("cache_rate_checks_total{{{labels}}} 1"));
+    }
     assert!(!page.contains(tenant.as_str()) && !page.contains("canary-actor"), "{page}");
 }

@@ -4,15 +4,18 @@
 //! PostgreSQL's constraints and idempotency records are. Must never hold a lock over a business transaction.
 
 pub mod keyspaces;
+mod rate;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use kernel::{ContentHash, QuoteId, TenantId};
 use serde::{Deserialize, Serialize};
+
+pub use rate::{
+    MAX_RATE_CHECKS, MAX_UNIT_MICROS, RateAlgorithm, RateCheck, RateDecision, RateDimension, RateLimiter, RatePolicy,
+    WithoutStore,
+};
 
 /// The stored answer of a command that is done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,117 +125,4 @@ pub trait ShortLivedLock: Send + Sync {
 
     /// Gives the lock back if it is still ours. Best effort: its time ends anyway.
     async fn release(&self, lease: LockLease);
-}
-
-/// How requests are counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RateAlgorithm {
-    /// `limit` in each window, which begins with its first request.
-    FixedWindow,
-    /// A leaky bucket that holds `limit` and drains evenly in `window` (generic cell rate algorithm).
-    Gcra,
-}
-
-/// What becomes of a request when nobody can count it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum WithoutStore {
-    /// This process counts alone.
-    CountLocally,
-    /// It is refused.
-    Refuse,
-}
-
-/// One limit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RatePolicy {
-    /// Its name in headers and metrics.
-    pub name: Arc<str>,
-    /// How it counts.
-    pub algorithm: RateAlgorithm,
-    /// Requests (or cost units) per window, at least one.
-    pub limit: u32,
-    /// The window, at least a millisecond, at most a day.
-    pub window: Duration,
-    /// What happens while the store is away.
-    pub without_store: WithoutStore,
-}
-
-/// Whose requests are counted together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RateDimension {
-    /// Everything the tenant does.
-    Tenant,
-    /// One user.
-    User,
-    /// One client program or address.
-    Client,
-    /// One route.
-    Route,
-    /// One customer account.
-    CustomerAccount,
-    /// One quote.
-    Quote,
-    /// One class of expensive operations.
-    ExpensiveOperation,
-}
-
-impl RateDimension {
-    /// Its word in keys and metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Tenant => "tenant",
-            Self::User => "user",
-            Self::Client => "client",
-            Self::Route => "route",
-            Self::CustomerAccount => "customer-account",
-            Self::Quote => "quote",
-            Self::ExpensiveOperation => "expensive-operation",
-        }
-    }
-}
-
-/// One limit applied to one actor on one route.
-#[derive(Debug, Clone, Copy)]
-pub struct RateCheck<'a> {
-    /// The limit.
-    pub policy: &'a RatePolicy,
-    /// What the actor is.
-    pub dimension: RateDimension,
-    /// Who is counted: a hash or an id, never a name or an address in the clear.
-    pub actor: &'a str,
-    /// The route's name, or `*` for all.
-    pub route: &'a str,
-}
-
-/// Whether a request may pass, by the limit that decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RateDecision {
-    /// Whether it may pass.
-    pub allowed: bool,
-    /// The name of the limit that decided: the one that refused, else the one with least left.
-    pub policy: Arc<str>,
-    /// That limit.
-    pub limit: u32,
-    /// What is left of it.
-    pub remaining: u32,
-    /// When a refused request may be tried again; zero when it may pass.
-    pub retry_after: Duration,
-    /// When all of the limit is available again.
-    pub reset_after: Duration,
-    /// Whether the shared count could not be asked.
-    pub degraded: bool,
-}
-
-/// Most limits that can be checked at once.
-pub const MAX_RATE_CHECKS: usize = 8;
-
-/// Limits on how often something may be asked.
-#[async_trait]
-pub trait RateLimiter: Send + Sync {
-    /// Checks all limits in one round trip and takes `cost` from all of them or from none. `None` when there is nothing to
-    /// check. Only the first [`MAX_RATE_CHECKS`] count.
-    async fn check(&self, tenant: &TenantId, checks: &[RateCheck<'_>], cost: u32) -> Option<RateDecision>;
 }

@@ -21,8 +21,8 @@ use std::sync::Arc;
 
 pub use catalog::CatalogCache;
 pub use coordination::{
-    CachedResponse, FastIdempotencyCache, LockAttempt, LockKey, LockLease, MAX_RATE_CHECKS, RateAlgorithm, RateCheck,
-    RateDecision, RateDimension, RateLimiter, RatePolicy, ShortLivedLock, WithoutStore,
+    CachedResponse, FastIdempotencyCache, LockAttempt, LockKey, LockLease, MAX_RATE_CHECKS, MAX_UNIT_MICROS,
+    RateAlgorithm, RateCheck, RateDecision, RateDimension, RateLimiter, RatePolicy, ShortLivedLock, WithoutStore,
 };
 pub use inventory::InventoryCache;
 pub use order::OrderCache;

@@ -71,7 +71,7 @@ fn incoherent_answers_are_refused() {
         k.loading = Some(LoadLimits { timeout: Duration::from_secs(6), lease: Duration::from_secs(5), at_once: 1 });
     });
     refused("a soft limit behind the hard one", |k| k.ttl.soft = Duration::from_mins(2));
-    refused("eternal life", |k| k.ttl.hard = Duration::from_hours(25));
+    refused("eternal life", |k| k.ttl.hard = Duration::from_hours(50));
     refused("long absence", |k| k.ttl.negative = Some(Duration::from_mins(2)));
     refused("much jitter", |k| k.ttl.jitter_percent = 11);
     refused("no tenant", |k| k.dimensions = &[]);

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use cache_ports::{
-    LockKey, RateAlgorithm, RateCheck, RateDimension, RatePolicy, WithoutStore,
+    LockKey, RateAlgorithm, RateCheck, RateDimension, RatePolicy,
     catalog::keyspaces as catalog,
     coordination::keyspaces as coordination,
     inventory::keyspaces as inventory,
@@ -143,13 +143,7 @@ fn ingredients() -> impl Strategy<Value = Ingredients> {
 }
 
 fn policy() -> RatePolicy {
-    RatePolicy {
-        name: "p".into(),
-        algorithm: RateAlgorithm::Gcra,
-        limit: 1,
-        window: std::time::Duration::from_secs(1),
-        without_store: WithoutStore::CountLocally,
-    }
+    RatePolicy::new("p", RateAlgorithm::Gcra, 1, std::time::Duration::from_secs(1))
 }
 
 /// One key of every keyspace: its text, and what it was made from (as text, joined so that distinct inputs differ).
@@ -157,7 +151,7 @@ fn texts(from: &Ingredients) -> Vec<(&'static str, String, String, Option<Vec<u8
     let Ingredients { tenant, ids: [a, b], number, hashes: [h, g], texts: [actor, route, window] } = from;
     let version = Version::new(u64::from(*number));
     let policy = policy();
-    let check = RateCheck { policy: &policy, dimension: RateDimension::User, actor, route };
+    let check = RateCheck { policy: &policy, dimensions: &[RateDimension::User], actor, route };
     let warm = LockKey::CacheWarm { tenant: tenant.clone(), key_hash: *h };
     let preview = LockKey::QuotePreview { tenant: tenant.clone(), quote: (*a).into(), config_hash: *h };
     let describe = |key: Key<'_>, of: String| {
@@ -182,7 +176,10 @@ fn texts(from: &Ingredients) -> Vec<(&'static str, String, String, Option<Vec<u8
         describe(inventory::stock_item_key(tenant, (*a).into(), version), format!("{tenant:?}{a}{version}")),
         describe(inventory::stock_version_key(tenant, (*a).into()), format!("{tenant:?}{a}")),
         describe(coordination::idempotency_key(tenant, route, *h), format!("{tenant:?}{route:?}{h}")),
-        describe(coordination::rate_key(tenant, &check, window), format!("{tenant:?}{actor:?}{route:?}{window:?}")),
+        describe(
+            coordination::rate_key(tenant, &check, "user", window),
+            format!("{tenant:?}{actor:?}{route:?}{window:?}"),
+        ),
         describe(coordination::lock_key(&warm), format!("{tenant:?}{h}")),
         describe(coordination::lock_key(&preview), format!("{tenant:?}{a}{h}")),
     ]
@@ -229,8 +226,8 @@ proptest! {
     fn text_cannot_leave_its_segment(one in hostile_text(), other in hostile_text(), tenant in tenant()) {
         let policy = policy();
         let make = |actor: &str, route: &str| {
-            let check = RateCheck { policy: &policy, dimension: RateDimension::User, actor, route };
-            coordination::rate_key(&tenant, &check, "w").text()
+            let check = RateCheck { policy: &policy, dimensions: &[RateDimension::User], actor, route };
+            coordination::rate_key(&tenant, &check, "user", "w").text()
         };
         prop_assert_eq!(make(&one, &other) == make(&other, &one), one == other);
     }

@@ -28,7 +28,10 @@ impl Scripts {
             abandon: with_prelude(include_str!("scripts/abandon.lua")),
             discard: Script::from_lua(include_str!("scripts/discard.lua")),
             release: Script::from_lua(include_str!("scripts/release.lua")),
-            count: Script::from_lua(include_str!("scripts/count.lua")),
+            count: Script::from_lua(concat!(
+                include_str!("scripts/count_clock.lua"),
+                include_str!("scripts/count.lua")
+            )),
         }
     }
 }

@@ -9,10 +9,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use cache_engine::{
     ByteStore, Place, StoreError, Stored,
+    counting::Rule,
     frame::{self, HEADER_BYTES},
     store::{
         CountReply, CountRequest, FillReply, FillRequest, InvalidateReply, LeaseReply, LeaseRequest, LeaseToken, Pool,
-        RateAlgorithm, Version, Workload,
+        Version, Workload,
     },
 };
 use fred::{
@@ -237,17 +238,15 @@ impl ByteStore for RedisStore {
 /// Numbers in the answer for one limit.
 const COUNT_FIELDS: usize = 4;
 
-fn count_arguments(request: &CountRequest<'_>) -> [Value; COUNT_FIELDS] {
-    let algorithm = match request.algorithm {
-        RateAlgorithm::FixedWindow => "w",
-        RateAlgorithm::Gcra => "g",
-    };
-    let window_us = i64::try_from(request.window.as_micros()).unwrap_or(i64::MAX);
+fn count_arguments(request: &CountRequest<'_>) -> [Value; 5] {
+    let rule = Rule::of(request);
+    let number = |units: u64| Value::Integer(i64::try_from(units).unwrap_or(i64::MAX));
     [
-        Value::from_static_str(algorithm),
-        Value::Integer(request.limit.max(1).into()),
-        Value::Integer(window_us),
-        Value::Integer(request.cost.into()),
+        Value::from_static_str(request.algorithm.as_str()),
+        number(rule.limit),
+        number(rule.window_us),
+        number(rule.cost),
+        Value::Integer(request.shadow.into()),
     ]
 }
 

@@ -41,7 +41,7 @@ pub use idempotency::{
     CommandResponse, IDEMPOTENCY_KEY_HEADER, IdempotencyKey, OptionalIdempotencyKey, REPLAYED_HEADER,
     RequiredIdempotencyKey, idempotent, run_idempotency_sweeper,
 };
-pub use limits::{Limits, LimitsConfig};
+pub use limits::{Limits, LimitsConfig, LimitsError, Methods, PolicyConfig, RoutePattern, SubjectsConfig};
 pub use openapi::service_router;
 pub use paging::{CursorConfig, CursorSigner, Page};
 pub use path::{PathId, PathIds2, PathIds3};

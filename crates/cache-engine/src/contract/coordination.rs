@@ -49,23 +49,23 @@ pub async fn a_lock_is_never_held_longer_than_declared(subject: &dyn Subject) {
 }
 
 fn policy(name: &str, algorithm: RateAlgorithm, limit: u32) -> RatePolicy {
-    let window = Duration::from_mins(10);
-    RatePolicy { name: name.into(), algorithm, limit, window, without_store: WithoutStore::Refuse }
+    let policy = RatePolicy::new(name, algorithm, limit, Duration::from_mins(10));
+    RatePolicy { without_store: WithoutStore::Refuse, ..policy }
 }
 
 /// Over all processes together.
 pub async fn a_limit_lets_exactly_its_units_pass(subject: &dyn Subject) {
     let processes = [process(subject).rate, process(subject).rate];
-    for algorithm in [RateAlgorithm::FixedWindow, RateAlgorithm::Gcra] {
+    for algorithm in RateAlgorithm::ALL {
         let (tenant, rule) = (new_tenant(), policy("five", algorithm, 5));
-        let check = RateCheck { policy: &rule, dimension: RateDimension::User, actor: "a:b*{c}", route: "GET /x" };
+        let check = RateCheck { policy: &rule, dimensions: &[RateDimension::User], actor: "a:b*{c}", route: "GET /x" };
         for turn in 0..8_u32 {
             let limiter = &processes[turn as usize % 2];
             let decision = limiter.check(&tenant, &[check], 1).await.expect("there is something to check");
             assert_eq!(decision.allowed, turn < 5, "{algorithm:?} {turn}");
             assert_eq!(decision.remaining, 4_u32.saturating_sub(turn), "{algorithm:?} {turn}");
             assert_eq!((decision.limit, &*decision.policy, decision.degraded), (5, "five", false));
-            assert!(decision.reset_after > Duration::ZERO && decision.reset_after <= rule.window);
+            assert!(decision.reset_after > Duration::ZERO && decision.reset_after <= 2 * rule.window);
             assert_eq!(decision.retry_after > Duration::ZERO, turn >= 5, "{algorithm:?} {turn}");
         }
         let other = RateCheck { actor: "another", ..check };
@@ -79,8 +79,8 @@ pub async fn a_limit_lets_exactly_its_units_pass(subject: &dyn Subject) {
 pub async fn limits_are_taken_together_or_not_at_all(subject: &dyn Subject) {
     let (limiter, tenant) = (process(subject).rate, new_tenant());
     let (wide, narrow) = (policy("wide", RateAlgorithm::FixedWindow, 10), policy("narrow", RateAlgorithm::Gcra, 2));
-    let of = |policy, dimension| RateCheck { policy, dimension, actor: "sam", route: "*" };
-    let both = [of(&wide, RateDimension::Tenant), of(&narrow, RateDimension::User)];
+    let of = |policy, dimensions| RateCheck { policy, dimensions, actor: "sam", route: "*" };
+    let both = [of(&wide, &[RateDimension::Tenant]), of(&narrow, &[RateDimension::User, RateDimension::Quote])];
     for turn in 0..6 {
         let decision = limiter.check(&tenant, &both, 1).await.expect("there is something to check");
         assert_eq!(decision.allowed, turn < 2);
@@ -97,12 +97,68 @@ pub async fn a_changed_policy_counts_anew(subject: &dyn Subject) {
         policy("rule", RateAlgorithm::FixedWindow, 1),
         policy("rule", RateAlgorithm::FixedWindow, 2),
         policy("rule", RateAlgorithm::Gcra, 2),
+        policy("rule", RateAlgorithm::TokenBucket, 2),
+        policy("rule", RateAlgorithm::SlidingWindow, 2),
+        policy("another", RateAlgorithm::SlidingWindow, 2),
         RatePolicy { window: Duration::from_mins(20), ..policy("rule", RateAlgorithm::Gcra, 2) },
     ];
     for rule in rules {
-        let check = RateCheck { policy: &rule, dimension: RateDimension::User, actor: "sam", route: "*" };
+        let check = RateCheck { policy: &rule, dimensions: &[RateDimension::User], actor: "sam", route: "*" };
         let decision = limiter.check(&tenant, &[check], 1).await.expect("there is something to check");
         assert_eq!((decision.allowed, decision.remaining), (true, rule.limit - 1), "{rule:?}");
+    }
+}
+
+/// It takes what it can, stops nobody, and decides nothing.
+pub async fn a_shadow_counts_and_never_refuses(subject: &dyn Subject) {
+    let (limiter, tenant) = (process(subject).rate, new_tenant());
+    let shadow = RatePolicy { shadow: true, ..policy("shadow", RateAlgorithm::FixedWindow, 2) };
+    let real = policy("real", RateAlgorithm::TokenBucket, 4);
+    let of = |policy| RateCheck { policy, dimensions: &[RateDimension::User], actor: "sam", route: "*" };
+    for turn in 0..6 {
+        let decision = limiter.check(&tenant, &[of(&shadow), of(&real)], 1).await.expect("there is something to check");
+        assert_eq!((decision.allowed, &*decision.policy), (turn < 4, "real"));
+    }
+    assert_eq!(limiter.check(&tenant, &[of(&shadow)], 1).await, None, "a shadow alone decides nothing");
+    let exposed = RatePolicy { shadow: false, ..shadow.clone() };
+    let decision = limiter.check(&tenant, &[of(&exposed)], 1).await.expect("there is something to check");
+    assert!(!decision.allowed, "it has counted all the same");
+}
+
+/// Until the time it was told.
+pub async fn an_exhausted_caller_costs_no_round_trip(subject: &dyn Subject) {
+    let (limiter, tenant, rule) = (process(subject).rate, new_tenant(), policy("one", RateAlgorithm::Gcra, 1));
+    let check = RateCheck { policy: &rule, dimensions: &[RateDimension::User], actor: "sam", route: "*" };
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        told.push(limiter.check(&tenant, &[check], 1).await.expect("there is something to check"));
+    }
+    assert!(told[0].allowed && !told[1].allowed);
+    // The store would let this pass: it has lost its counts. Only what is remembered here still refuses.
+    subject.flush().await;
+    let decision = limiter.check(&tenant, &[check], 1).await.expect("there is something to check");
+    assert!(!decision.allowed && decision.retry_after <= told[1].retry_after, "{decision:?}");
+    let elsewhere = process(subject).rate.check(&tenant, &[check], 1).await.expect("there is something to check");
+    assert!(elsewhere.allowed, "another process asks the store");
+}
+
+/// Whatever they do at the same time.
+pub async fn processes_together_never_exceed_a_limit(subject: &dyn Subject) {
+    for algorithm in RateAlgorithm::ALL {
+        let (tenant, rule) = (new_tenant(), policy("fifty", algorithm, 50));
+        let (limiters, began) = ([process(subject).rate, process(subject).rate], std::time::Instant::now());
+        let mut asking = tokio::task::JoinSet::new();
+        for turn in 0..120 {
+            let (limiter, tenant, rule) = (limiters[turn % 2].clone(), tenant.clone(), rule.clone());
+            asking.spawn(async move {
+                let check = RateCheck { policy: &rule, dimensions: &[RateDimension::Tenant], actor: "all", route: "*" };
+                limiter.check(&tenant, &[check], 1).await.is_some_and(|decision| decision.allowed)
+            });
+        }
+        let passed = asking.join_all().await.into_iter().filter(|allowed| *allowed).count();
+        // What comes back meanwhile may pass as well.
+        let back = began.elapsed().as_micros() * 50 / rule.window.as_micros() + 1;
+        assert!(passed >= 50 && passed as u128 <= 50 + back, "{algorithm:?}: {passed}");
     }
 }
 

@@ -1,15 +1,20 @@
-//! Rate limits: all of a request's limits in one round trip, and this process alone while the store is away.
+//! Rate limits: all of a request's limits in one round trip, none where this process knows the answer, and this process alone
+//! while the store is away.
+
+mod denials;
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use cache_ports::{
-    MAX_RATE_CHECKS, RateAlgorithm, RateCheck, RateDecision, RateLimiter, RatePolicy, WithoutStore,
+    MAX_RATE_CHECKS, RateCheck, RateDecision, RateDimension, RateLimiter, RatePolicy, WithoutStore,
     coordination::keyspaces,
 };
 use kernel::TenantId;
 use metrics::counter;
+use tokio::time::Instant;
 
+use self::denials::{Denial, Denials};
 use crate::{
     engine::Core,
     memory::MemoryStore,
@@ -18,54 +23,84 @@ use crate::{
 
 /// What a caller is told whose requests nobody can count.
 const RETRY_WHEN_UNCOUNTED: Duration = Duration::from_secs(1);
-/// Longest window; also the longest life of a count.
-const LONGEST_WINDOW: Duration = Duration::from_hours(24);
 
 pub(super) struct Rate {
     core: Arc<Core>,
+    /// What the store refused a moment ago, and until when it would refuse it again.
+    denials: Denials,
     /// The same arithmetic over this process's own counts.
     alone: MemoryStore,
 }
 
+/// Who counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// The shared store.
+    Shared,
+    /// Nobody had to: the store refused the same a moment ago.
+    Remembered,
+    /// This process alone.
+    Alone,
+}
+
+impl Mode {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Shared => "shared",
+            Self::Remembered => "remembered",
+            Self::Alone => "alone",
+        }
+    }
+}
+
 impl Rate {
     pub(super) fn over(core: &Arc<Core>) -> Self {
-        Self { core: Arc::clone(core), alone: MemoryStore::new() }
+        Self { core: Arc::clone(core), denials: Denials::default(), alone: MemoryStore::new() }
     }
 }
 
 #[async_trait]
 impl RateLimiter for Rate {
-    async fn check(&self, tenant: &TenantId, checks: &[RateCheck<'_>], cost: u32) -> Option<RateDecision> {
+    async fn check(&self, tenant: &TenantId, checks: &[RateCheck<'_>], requests: u32) -> Option<RateDecision> {
         let checks = &checks[..checks.len().min(MAX_RATE_CHECKS)];
         if checks.is_empty() {
             return None;
         }
-        let keys: Vec<String> =
-            checks.iter().map(|check| keyspaces::rate_key(tenant, check, &window_name(check.policy)).text()).collect();
-        let requests: Vec<CountRequest<'_>> =
-            checks.iter().zip(&keys).map(|(check, key)| request(check, key, cost)).collect();
-        let (decision, degraded) = match self.core.store.count(&requests).await {
-            Ok(replies) if replies.len() == checks.len() => (decide(checks, &replies), false),
-            Ok(_) | Err(_) => (self.without_store(checks, &requests).await, true),
-        };
-        let decision = RateDecision { degraded, ..decision };
-        let outcome = if decision.allowed { "allowed" } else { "refused" };
-        let mode = if degraded { "alone" } else { "shared" };
-        let policy = decision.policy.to_string();
-        counter!("cache_rate_checks_total", "policy" => policy, "outcome" => outcome, "mode" => mode).increment(1);
-        Some(decision)
+        let keys: Vec<String> = checks.iter().map(|check| key_of(tenant, check)).collect();
+        let wanted: Vec<CountRequest<'_>> =
+            checks.iter().zip(&keys).map(|(check, key)| wanted(check, key, requests)).collect();
+        let asked = Instant::now();
+        if let Some((at, denial)) = self.denials.of(&wanted, asked) {
+            let decision = remembered(checks[at].policy, denial, asked);
+            note(checks[at].policy, false, Mode::Remembered);
+            return Some(decision);
+        }
+        match self.core.store.count(&wanted).await {
+            Ok(replies) if replies.len() == checks.len() => {
+                self.denials.note(&wanted, &replies, asked);
+                note_all(checks, &replies, Mode::Shared);
+                decide(checks, &replies)
+            }
+            Ok(_) | Err(_) => self.without_store(checks, wanted).await,
+        }
     }
 }
 
 impl Rate {
-    async fn without_store(&self, checks: &[RateCheck<'_>], requests: &[CountRequest<'_>]) -> RateDecision {
-        if let Some(closed) = checks.iter().find(|check| check.policy.without_store == WithoutStore::Refuse) {
-            return refusal(closed.policy);
+    async fn without_store(&self, checks: &[RateCheck<'_>], mut wanted: Vec<CountRequest<'_>>) -> Option<RateDecision> {
+        let closed =
+            |check: &&RateCheck<'_>| check.policy.without_store == WithoutStore::Refuse && !check.policy.shadow;
+        if let Some(closed) = checks.iter().find(closed) {
+            note(closed.policy, false, Mode::Alone);
+            return Some(refusal(closed.policy));
         }
-        match self.alone.count(requests).await {
-            Ok(replies) => decide(checks, &replies),
-            Err(_) => refusal(checks[0].policy),
+        for (request, check) in wanted.iter_mut().zip(checks) {
+            request.limit = check.policy.alone.clamp(1, check.policy.limit.max(1));
         }
+        // Memory always answers.
+        let replies = self.alone.count(&wanted).await.ok()?;
+        note_all(checks, &replies, Mode::Alone);
+        decide(checks, &replies).map(|decision| RateDecision { degraded: true, ..decision })
     }
 }
 
@@ -81,33 +116,64 @@ fn refusal(policy: &RatePolicy) -> RateDecision {
     }
 }
 
-/// Names algorithm and window, so that a policy that changes starts a new count.
-fn window_name(policy: &RatePolicy) -> String {
-    let algorithm = match policy.algorithm {
-        RateAlgorithm::FixedWindow => "fixed",
-        RateAlgorithm::Gcra => "gcra",
+fn remembered(policy: &RatePolicy, denial: Denial, now: Instant) -> RateDecision {
+    RateDecision {
+        allowed: false,
+        policy: Arc::clone(&policy.name),
+        limit: policy.limit,
+        remaining: 0,
+        retry_after: denial.until.saturating_duration_since(now),
+        reset_after: denial.resets.saturating_duration_since(now),
+        degraded: false,
+    }
+}
+
+/// The window's part of the key names policy, algorithm and numbers, so that a policy that changes starts a new count and
+/// policies never share one.
+fn key_of(tenant: &TenantId, check: &RateCheck<'_>) -> String {
+    let RatePolicy { name, algorithm, limit, window, .. } = check.policy;
+    let window = format!("{name}.{}-{limit}-{}ms", algorithm.as_str(), window.as_millis());
+    keyspaces::rate_key(tenant, check, &RateDimension::words(check.dimensions), &window).text()
+}
+
+fn wanted<'a>(check: &RateCheck<'_>, key: &'a str, requests: u32) -> CountRequest<'a> {
+    let RatePolicy { algorithm, limit, window, cost, shadow, .. } = *check.policy;
+    CountRequest { key, algorithm, limit: limit.max(1), window, cost: cost.saturating_mul(requests), shadow }
+}
+
+fn note_all(checks: &[RateCheck<'_>], replies: &[CountReply], mode: Mode) {
+    for (check, reply) in checks.iter().zip(replies) {
+        note(check.policy, reply.allowed, mode);
+    }
+}
+
+/// Policies are named in configuration, so their number is bounded.
+fn note(policy: &RatePolicy, allowed: bool, mode: Mode) {
+    let outcome = match (allowed, policy.shadow) {
+        (true, _) => "allowed",
+        (false, false) => "refused",
+        (false, true) => "would_refuse",
     };
-    format!("{algorithm}-{}-{}ms", policy.limit, policy.window.as_millis())
+    let labels = [
+        ("keyspace", keyspaces::RATE.name.to_owned()),
+        ("policy", policy.name.to_string()),
+        ("outcome", outcome.to_owned()),
+        ("mode", mode.word().to_owned()),
+    ];
+    counter!("cache_rate_checks_total", &labels).increment(1);
 }
 
-fn request<'a>(check: &RateCheck<'_>, key: &'a str, cost: u32) -> CountRequest<'a> {
-    let window = check.policy.window.clamp(Duration::from_millis(1), LONGEST_WINDOW);
-    CountRequest { key, algorithm: check.policy.algorithm, limit: check.policy.limit.max(1), window, cost }
-}
-
-/// The limit that refuses for longest, else the one with the smallest share left.
-fn decide(checks: &[RateCheck<'_>], replies: &[CountReply]) -> RateDecision {
-    let allowed = replies.iter().all(|reply| reply.allowed);
+/// The limit that refuses for longest, else the one with the smallest share left. A shadow decides nothing.
+fn decide(checks: &[RateCheck<'_>], replies: &[CountReply]) -> Option<RateDecision> {
+    let deciding = || checks.iter().zip(replies).filter(|(check, _)| !check.policy.shadow);
+    let allowed = deciding().all(|(_, reply)| reply.allowed);
     let share_left = |check: &RateCheck<'_>, reply: &CountReply| {
         u64::from(reply.remaining) * 1_000_000 / u64::from(check.policy.limit.max(1))
     };
-    let deciding = checks
-        .iter()
-        .zip(replies)
+    let (check, reply) = deciding()
         .filter(|(_, reply)| reply.allowed == allowed)
-        .min_by_key(|(check, reply)| (std::cmp::Reverse(reply.retry_after), share_left(check, reply)));
-    let (check, reply) = deciding.unwrap_or((&checks[0], &replies[0]));
-    RateDecision {
+        .min_by_key(|(check, reply)| (std::cmp::Reverse(reply.retry_after), share_left(check, reply)))?;
+    Some(RateDecision {
         allowed,
         policy: Arc::clone(&check.policy.name),
         limit: check.policy.limit,
@@ -115,5 +181,5 @@ fn decide(checks: &[RateCheck<'_>], replies: &[CountReply]) -> RateDecision {
         retry_after: reply.retry_after,
         reset_after: reply.reset_after,
         degraded: false,
-    }
+    })
 }

@@ -63,8 +63,9 @@ pub static RATE: Keyspace = Keyspace {
     coherence: Coherence::TtlOnly,
     revalidation: Revalidation::NeverAnInput,
     ttl: Ttl {
-        soft: Duration::from_hours(24),
-        hard: Duration::from_hours(24),
+        // Two windows of a day, the longest there is, and the grace: see the counting of cache-engine.
+        soft: Duration::from_hours(49),
+        hard: Duration::from_hours(49),
         negative: None,
         tombstone: None,
         jitter_percent: 0,
@@ -145,10 +146,9 @@ pub fn idempotency_key<'a>(tenant: &'a TenantId, route: &'a str, key_hash: Conte
     Key::new(&IDEMPOTENCY, tenant, [Part::Text(route), Part::Hash(key_hash)])
 }
 
-/// The key of a limit's count; `window` names algorithm and length, so that a changed policy starts afresh.
-pub fn rate_key<'a>(tenant: &'a TenantId, check: &RateCheck<'a>, window: &'a str) -> Key<'a> {
-    let parts =
-        [Part::Text(check.dimension.as_str()), Part::Text(check.actor), Part::Text(check.route), Part::Text(window)];
+/// The key of a limit's count; `window` names policy, algorithm and length, so that a changed policy starts afresh.
+pub fn rate_key<'a>(tenant: &'a TenantId, check: &RateCheck<'a>, dimensions: &'a str, window: &'a str) -> Key<'a> {
+    let parts = [Part::Text(dimensions), Part::Text(check.actor), Part::Text(check.route), Part::Text(window)];
     Key::new(&RATE, tenant, parts)
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::{Coherence, DimensionKind, Heat, Keyspace, Revalidation};
 
-/// No value lives longer than this: the last bound on anything that goes wrong.
-const LONGEST_HARD: Duration = Duration::from_hours(24);
+/// No value lives longer than this, the last bound on anything that goes wrong: two windows of a day and their grace.
+const LONGEST_HARD: Duration = Duration::from_hours(49);
 /// "Does not exist" is remembered no longer than this: somebody may be waiting for it to come into being.
 const LONGEST_NEGATIVE: Duration = Duration::from_mins(1);
 /// More would move time limits that users were told.

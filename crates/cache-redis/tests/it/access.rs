@@ -70,13 +70,10 @@ async fn a_service_can_do_its_work_and_touch_nothing_else() {
         }
     }
     let policy = RatePolicy {
-        name: "some".into(),
-        algorithm: RateAlgorithm::Gcra,
-        limit: 5,
-        window: Duration::from_secs(1),
         without_store: WithoutStore::Refuse,
+        ..RatePolicy::new("some", RateAlgorithm::SlidingWindow, 5, std::time::Duration::from_secs(1))
     };
-    let check = RateCheck { policy: &policy, dimension: RateDimension::User, actor: "sam", route: "*" };
+    let check = RateCheck { policy: &policy, dimensions: &[RateDimension::User], actor: "sam", route: "*" };
     until("a shared count", async || {
         caches.rate.check(&new_tenant(), &[check], 1).await.is_some_and(|decision| !decision.degraded)
     })

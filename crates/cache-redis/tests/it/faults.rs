@@ -206,14 +206,13 @@ async fn limits_are_counted_alone_or_refused_while_redis_is_away() {
     redis.stop().await.expect("it stops");
     let (_store, caches) = connect(&config(redis.url()));
     let policy = |without_store| RatePolicy {
-        name: "two".into(),
-        algorithm: RateAlgorithm::Gcra,
-        limit: 2,
-        window: Duration::from_mins(1),
         without_store,
+        // One of two processes.
+        alone: 2,
+        ..RatePolicy::new("four", RateAlgorithm::Gcra, 4, Duration::from_mins(1))
     };
     let (open, closed) = (policy(WithoutStore::CountLocally), policy(WithoutStore::Refuse));
-    let of = |policy| RateCheck { policy, dimension: RateDimension::User, actor: "sam", route: "*" };
+    let of = |policy| RateCheck { policy, dimensions: &[RateDimension::User], actor: "sam", route: "*" };
     let tenant = new_tenant();
     let mut allowed = Vec::new();
     for _ in 0..4 {

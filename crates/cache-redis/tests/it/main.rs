@@ -5,4 +5,5 @@ mod cluster;
 mod contract;
 mod faults;
 mod flush;
+mod rates;
 mod subject;

@@ -5,6 +5,7 @@
 
 mod console;
 mod identities;
+mod limits;
 mod parts;
 mod routes;
 mod work;

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use service_runtime::{CursorSigner, Health, Limits, OutboxHint, ServiceParts, ServiceState, auth::Identity, pool};
 use sqlx::PgPool;
 
+use super::limits;
 use crate::{
     config::{Cache, CacheBackend, Config, Duty},
     services::Service,
@@ -73,6 +74,7 @@ pub struct Parts {
     /// What it says about itself.
     pub health: Health,
     clock: SharedClock,
+    limits: Limits,
     cursors: CursorSigner,
     hints: BTreeMap<Service, OutboxHint>,
 }
@@ -95,6 +97,7 @@ impl Parts {
             log,
             health,
             clock,
+            limits: limits::in_force(&config.runtime.limits)?,
             cursors: cursors.map_err(|_| anyhow::anyhow!("the system gives no randomness"))?,
             hints: Service::ALL.into_iter().map(|service| (service, OutboxHint::default())).collect(),
             config,
@@ -123,7 +126,7 @@ impl Parts {
             verifier: Arc::clone(&self.identity.verifier),
             keys: Some(Arc::clone(&self.identity.refresher)),
             tokens: self.identity.tokens_of(service.name()),
-            limits: Limits::new(&self.config.runtime.limits),
+            limits: self.limits.clone(),
         })
     }
 

@@ -107,8 +107,8 @@ pub fn main() -> ExitCode {
 async fn run(cli: Cli) -> anyhow::Result<Verdict> {
     let config = || Config::load(cli.config.as_deref());
     match cli.command {
-        Command::Serve(args) => serve::serve(args, config()?).await,
-        Command::Work(args) => serve::work(args, config()?).await,
+        Command::Serve(args) => Box::pin(serve::serve(args, config()?)).await,
+        Command::Work(args) => Box::pin(serve::work(args, config()?)).await,
         Command::Dev(args) => Box::pin(dev::run(args, config()?)).await,
         Command::Demo(args) => Box::pin(demo::run(args, config()?)).await,
         Command::Migrate(args) => migrate::run(args, config()?).await,

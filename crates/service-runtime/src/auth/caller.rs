@@ -55,8 +55,8 @@ where
         context::note_route(parts.extensions.get::<MatchedPath>());
         let state = ServiceState::from_ref(state);
         let verified = authenticate(&state, &parts.headers).await?;
-        if let Some(note) = state.limits.check(state.caches.rate.as_ref(), &verified, &parts.method).await {
-            let refused = (!note.decision.allowed).then(|| too_many_requests(&note.decision));
+        if let Some(note) = state.limits.check(state.caches.rate.as_ref(), &verified, parts).await {
+            let refused = (!note.decision.allowed).then(|| too_many_requests(&note.decision, parts));
             context::note_rate(note);
             refused.map_or(Ok(()), Err)?;
         }
@@ -105,7 +105,12 @@ fn unauthenticated(code: &'static str, title: &'static str) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, code, title).header(header::WWW_AUTHENTICATE, challenge)
 }
 
-fn too_many_requests(decision: &RateDecision) -> Problem {
+fn too_many_requests(decision: &RateDecision, parts: &Parts) -> Problem {
+    // Policies and routes are named in configuration and code: few.
+    let route = parts.extensions.get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
+    let (policy, route) = (decision.policy.to_string(), route.to_owned());
+    metrics::counter!("cache_rate_limited_total", "keyspace" => "rate limit", "policy" => policy, "route" => route)
+        .increment(1);
     Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate-limited", "Too many requests")
         .detail(format!("The limit {} allows {} requests", decision.policy, decision.limit))
         .retry_after(decision.retry_after.max(Duration::from_millis(1)))

@@ -31,6 +31,9 @@ pub(super) struct ReadClaims {
     #[serde(default)]
     pub(super) roles: Roles,
     pub(super) exp: i64,
+    /// The client program the token was given to (RFC 9068); some issuers write `azp` instead.
+    #[serde(default, alias = "azp")]
+    pub(super) client_id: Option<String>,
     #[serde(default)]
     pub(super) nbf: Option<i64>,
     #[serde(default)]

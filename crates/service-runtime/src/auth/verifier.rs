@@ -77,6 +77,8 @@ pub struct VerifiedToken {
     pub subject: Arc<str>,
     /// The bearer's name in rate limits and logs: a hash.
     pub subject_hash: String,
+    /// The bearer's client program, likewise a hash; where the issuer names none, each subject is a client of its own.
+    pub client_hash: String,
     /// What the bearer is.
     pub roles: Roles,
     /// The token, to be passed on.
@@ -154,7 +156,8 @@ impl TokenVerifier {
         check_times(&claims, now_secs)?;
         Ok(VerifiedToken {
             tenant: claims.tenant,
-            subject_hash: ContentHash::of_bytes(claims.sub.as_bytes()).to_string()[..16].to_owned(),
+            subject_hash: short_hash(&claims.sub),
+            client_hash: short_hash(claims.client_id.as_deref().unwrap_or(&claims.sub)),
             subject: claims.sub.into(),
             roles: claims.roles,
             token: BearerToken::new(token),
@@ -178,6 +181,10 @@ impl TokenVerifier {
             .filter(|claims| !claims.sub.is_empty())
             .ok_or(TokenRejected::Invalid)
     }
+}
+
+fn short_hash(name: &str) -> String {
+    ContentHash::of_bytes(name.as_bytes()).to_string()[..16].to_owned()
 }
 
 /// A token must not bring, point to, or require anything: keys come from configuration only (RFC 8725 §3.10).

@@ -1,6 +1,7 @@
 //! Requests paid for in advance: a busy caller asks the shared counter once for many requests.
 //!
-//! What is taken is taken from the shared limit, so the limit is never exceeded. A batch is as large as what the caller used
+//! What passes was taken from the shared limit, a tenth of a second before it passed at most: over any time `t` no more than
+//! the limit allows in `t` and that tenth. A batch is as large as what the caller used
 //! in the last tenth of a second, doubled at most: who is quiet takes one at a time, and little is taken in vain.
 
 use std::{

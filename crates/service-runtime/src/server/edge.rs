@@ -23,7 +23,7 @@ use super::{HttpConfig, meters::Meters, patience::Connection};
 use crate::{
     Problem,
     context::{self, CORRELATION_ID_HEADER, RequestContext},
-    limits::rate_limit_field,
+    limits::rate_limit,
     telemetry,
 };
 
@@ -177,7 +177,7 @@ fn standard_headers(headers: &mut HeaderMap, correlation: Option<HeaderValue>) {
         headers.insert(CORRELATION_ID, id);
     }
     if let Some(note) = context::take_rate() {
-        headers.extend(rate_limit_field(&note.decision).map(|value| (RATE_LIMIT, value)));
+        headers.extend(rate_limit(&note.decision).map(|value| (RATE_LIMIT, value)));
         headers.extend(note.policy_field.map(|value| (RATE_LIMIT_POLICY, value)));
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

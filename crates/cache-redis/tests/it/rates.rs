@@ -1,0 +1,91 @@
+//! The script that counts, judged by the exact oracle on a real Redis, with a time of the test's own; and its counts' lifetimes.
+
+use std::time::Duration;
+
+use cache_engine::{
+    ByteStore,
+    contract::{
+        rates::{CountsAt, run_schedule},
+        until,
+    },
+    store::{CountReply, CountRequest, RateAlgorithm},
+};
+use cache_redis::RedisStore;
+use fred::{
+    clients::Client,
+    interfaces::{ClientLike, KeysInterface, LuaInterface},
+};
+
+use super::subject::{config, plain};
+
+/// The script as it is, but for where it learns the time: `now` is the last argument. And the server's own clock, which goes at
+/// another pace, must not end a count early.
+fn script() -> String {
+    let grace = "local GRACE_MS = 1000\n";
+    let text = include_str!("../../src/scripts/count.lua");
+    assert!(text.contains(grace));
+    format!("local now = tonumber(ARGV[#ARGV])\n{}", text.replace(grace, "local GRACE_MS = 3600000\n"))
+}
+
+struct Scripted {
+    hands: Client,
+    script: String,
+}
+
+impl CountsAt for Scripted {
+    async fn count(&mut self, requests: &[CountRequest<'_>], now_us: u64) -> Vec<CountReply> {
+        let keys: Vec<&str> = requests.iter().map(|request| request.key).collect();
+        let mut arguments: Vec<String> = Vec::new();
+        for request in requests {
+            let rule = cache_engine::counting::Rule::of(request);
+            arguments.push(request.algorithm.as_str().to_owned());
+            arguments.extend([rule.limit, rule.window_us, rule.cost, request.shadow.into()].map(|n| n.to_string()));
+        }
+        arguments.push(now_us.to_string());
+        let answer: Vec<i64> = self.hands.eval(self.script.clone(), keys, arguments).await.expect("Redis answers");
+        let micros = |number: i64| Duration::from_micros(u64::try_from(number).expect("no time is negative"));
+        answer
+            .chunks(4)
+            .map(|fields| CountReply {
+                allowed: fields[0] == 1,
+                remaining: u32::try_from(fields[1]).expect("nothing left is negative"),
+                retry_after: micros(fields[2]),
+                reset_after: micros(fields[3]),
+            })
+            .collect()
+    }
+}
+
+#[tokio::test]
+async fn the_script_is_exact_and_never_over_admits_beyond_what_is_declared() {
+    let hands = plain(dev_stack::test::redis().await.expect("a Redis for tests")).await;
+    let mut redis = Scripted { hands, script: script() };
+    let prefix = format!("{}:", dev_stack::test::unique_name("rates"));
+    let (mut passed, mut refused) = (0, 0);
+    for seed in 0..300 {
+        let (some, others) = run_schedule(&mut redis, seed, &prefix, 40).await;
+        (passed, refused) = (passed + some, refused + others);
+    }
+    assert!(passed > 3_000 && refused > 3_000, "{passed} passed, {refused} refused: schedules meet their limits");
+}
+
+/// A window ends when its count says so, not when the server forgets it.
+#[tokio::test]
+async fn a_count_outlives_its_window_by_the_grace() {
+    let config = config(dev_stack::test::redis().await.expect("a Redis for tests"));
+    let (store, hands) = (RedisStore::connect(&config).expect("a Redis URL"), plain(&config.url).await);
+    until("a connection", async || store.state().iter().all(|pool| pool.connected)).await;
+    let window = Duration::from_mins(10);
+    for (algorithm, windows) in [(RateAlgorithm::FixedWindow, 0), (RateAlgorithm::SlidingWindow, 2)] {
+        let key = format!("rate:{}", algorithm.as_str());
+        let request = CountRequest { key: &key, algorithm, limit: 5, window, cost: 1, shadow: false };
+        assert!(store.count(&[request]).await.expect("Redis answers")[0].allowed);
+        let key = format!("{}{key}", config.key_prefix);
+        let state: String = hands.get(&key).await.expect("Redis answers");
+        let last: i64 = state.rsplit(':').next().and_then(|number| number.parse().ok()).expect("a moment");
+        let says_nothing_ms = last / 1000 + windows * 600_000;
+        let forgotten_ms: i64 = hands.custom(fred::cmd!("PEXPIRETIME"), vec![key]).await.expect("Redis answers");
+        let grace = forgotten_ms - says_nothing_ms;
+        assert!((500..=1_001).contains(&grace), "{algorithm:?}: {grace} ms, {state}");
+    }
+}
