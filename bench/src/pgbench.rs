@@ -27,13 +27,13 @@ impl Form {
         match self {
             Self::FourTrips => concat!(
                 "\\set n random(1, 1000000000)\nbegin;\n",
-                "insert into floor.state (tenant, version, body) values ('bench', 1, jsonb_build_object('n', :n, 'state', 'draft'));\n",
+                "insert into floor.state (tenant, version, body) values ('bench', 1, jsonb_build_object('n', cast(:n as bigint), 'state', 'draft'));\n",
                 "insert into floor.outbox (tenant, aggregate_id, payload) values ('bench', gen_random_uuid(), convert_to(repeat('x', 400), 'UTF8'));\n",
                 "commit;\n"
             ),
             Self::OneStatement => concat!(
                 "\\set n random(1, 1000000000)\n",
-                "with s as (insert into floor.state (tenant, version, body) values ('bench', 1, jsonb_build_object('n', :n, 'state', 'draft')) returning id) ",
+                "with s as (insert into floor.state (tenant, version, body) values ('bench', 1, jsonb_build_object('n', cast(:n as bigint), 'state', 'draft')) returning id) ",
                 "insert into floor.outbox (tenant, aggregate_id, payload) select 'bench', id, convert_to(repeat('x', 400), 'UTF8') from s;\n"
             ),
         }
