@@ -6,9 +6,11 @@
 pub mod authority;
 pub mod coordination;
 pub mod drivers;
+pub mod hints;
 pub mod invalidation;
 pub mod lies;
 pub mod loading;
+pub mod lying_bus;
 pub mod model;
 pub mod protocol;
 pub mod rates;

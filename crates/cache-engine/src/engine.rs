@@ -8,7 +8,11 @@ use cache_ports::Caches;
 use kernel::{SharedClock, SystemClock};
 use tokio::time::Instant;
 
-use crate::{ports, store::ByteStore};
+use crate::{
+    hints::{HintBus, Hints, MemoryState, PublisherId},
+    ports,
+    store::ByteStore,
+};
 
 /// What can be chosen. Everything else is said by the keyspaces.
 #[derive(Clone)]
@@ -17,18 +21,24 @@ pub struct EngineConfig {
     pub in_memory: bool,
     /// The wall clock that stamps values for people to read. Lifetimes never depend on it.
     pub clock: SharedClock,
+    /// How processes tell each other what changed. Without it, what may change is not kept in memory.
+    pub hints: Option<Arc<dyn HintBus>>,
+    /// Whom the hints are from.
+    pub publisher: PublisherId,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { in_memory: true, clock: Arc::new(SystemClock) }
+        Self { in_memory: true, clock: Arc::new(SystemClock), hints: None, publisher: PublisherId::unique() }
     }
 }
 
 /// All ports over one store. Build it after the metrics recorder is installed, because counters bind to the recorder
-/// they find; use it inside a Tokio runtime, because loads run as tasks of their own.
+/// they find; use it inside a Tokio runtime, because loads and hints run as tasks of their own. The tasks of hints end when the
+/// last port is dropped.
 #[derive(Clone)]
 pub struct Engine {
+    core: Arc<Core>,
     caches: Caches,
 }
 
@@ -36,6 +46,7 @@ pub struct Engine {
 pub(crate) struct Core {
     pub(crate) store: Arc<dyn ByteStore>,
     pub(crate) config: EngineConfig,
+    pub(crate) hints: Option<Hints>,
     began: Instant,
 }
 
@@ -49,8 +60,27 @@ impl Core {
 impl Engine {
     /// An engine over `store`.
     pub fn new(store: Arc<dyn ByteStore>, config: EngineConfig) -> Self {
-        let core = Arc::new(Core { store, config, began: Instant::now() });
-        Self { caches: ports::all(&core) }
+        let began = Instant::now();
+        let hints = config.hints.clone().map(|bus| Hints::new(bus, config.publisher, began));
+        let core = Arc::new(Core { store, config, hints, began });
+        let caches = ports::all(&core);
+        if let Some(hints) = &core.hints {
+            hints.begin();
+        }
+        Self { core, caches }
+    }
+
+    /// How the memories that hints reach are doing.
+    pub fn memories(&self) -> Vec<MemoryState> {
+        self.core.hints.as_ref().map(Hints::states).unwrap_or_default()
+    }
+
+    /// Says goodbye to the other processes, before this one ends. Not needed for anything to stay right: without it they notice
+    /// the silence.
+    pub async fn leave(&self) {
+        if let Some(hints) = &self.core.hints {
+            hints.leave().await;
+        }
     }
 
     /// The ports, for services.

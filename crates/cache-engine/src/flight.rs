@@ -12,6 +12,7 @@ use std::{
 };
 
 use cache_ports::{LoadError, ReadError, ReadResult};
+use kernel::Version;
 use tokio::sync::watch;
 
 /// Loads under way, by packed key.
@@ -22,6 +23,8 @@ pub(crate) struct Flights<T> {
 
 struct Flight<T> {
     id: u64,
+    /// The newest change of the key that was known when it began.
+    since: Version,
     landing: Landing<T>,
 }
 
@@ -72,16 +75,17 @@ impl<T> Default for Flights<T> {
 }
 
 impl<T> Flights<T> {
-    /// Joins the load of `key` that is under way, or begins one.
-    pub(crate) fn board(self: &Arc<Self>, key: &[u8]) -> Boarding<T> {
+    /// Joins the load of `key` that is under way, or begins one. Nobody joins a load that began before the newest change they
+    /// know of.
+    pub(crate) fn board(self: &Arc<Self>, key: &[u8], since: Version) -> Boarding<T> {
         let mut table = self.lock();
-        if let Some(flight) = table.get(key) {
+        if let Some(flight) = table.get(key).filter(|flight| flight.since >= since) {
             return Boarding::Joined(flight.landing.clone());
         }
         let (answer, landing) = watch::channel(None);
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let landing = Landing(landing);
-        table.insert(key.into(), Flight { id, landing: landing.clone() });
+        table.insert(key.into(), Flight { id, since, landing: landing.clone() });
         drop(table);
         Boarding::Started(Takeoff { flights: Arc::clone(self), key: key.into(), id, answer }, landing)
     }
@@ -97,18 +101,24 @@ impl<T> Flights<T> {
 }
 
 impl<T> Takeoff<T> {
-    /// Gives the answer to everybody who waits.
+    /// Gives the answer to everybody who waits. Nobody finds the flight any more by then: whoever refuses an answer that is too
+    /// old starts a load of their own.
     pub(crate) fn land(self, answer: ReadResult<T>) {
+        self.leave();
         // Fails only when nobody waits any more.
         let _ = self.answer.send(Some(answer));
+    }
+
+    fn leave(&self) {
+        let mut table = self.flights.lock();
+        if table.get(&self.key).is_some_and(|flight| flight.id == self.id) {
+            table.remove(&self.key);
+        }
     }
 }
 
 impl<T> Drop for Takeoff<T> {
     fn drop(&mut self) {
-        let mut table = self.flights.lock();
-        if table.get(&self.key).is_some_and(|flight| flight.id == self.id) {
-            table.remove(&self.key);
-        }
+        self.leave();
     }
 }

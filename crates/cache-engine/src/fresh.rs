@@ -15,7 +15,7 @@ use crate::{
     flight::Takeoff,
     frame::{self, Content, Life, Verdict, judge},
     read_through::{Address, Approach, Cached, Found, ReadThrough},
-    store::{FillRequest, LeaseReply, LeaseRequest, LeaseToken, Place, StoreError},
+    store::{FillReply, FillRequest, LeaseReply, LeaseRequest, LeaseToken, Place, StoreError},
 };
 
 /// How often a lease is asked for before the load goes on without one.
@@ -140,12 +140,17 @@ impl<T: Cached> ReadThrough<T> {
             self.abandon(address, token).await;
             return served;
         };
+        let mut superseded = false;
         if let Some(token) = token {
             let request = FillRequest { token, version, frame: &frame, ttl: life.hard };
             let outcome = self.core.store.fill(self.place(&address.text), request).await;
             self.meters.filled(outcome, frame.len());
+            superseded = matches!(outcome, Ok(FillReply::LeaseLost | FillReply::OlderThanKnown));
         }
-        self.keep_in_memory(address, &served, payload.len(), life.soft);
+        // The store refuses what was invalidated meanwhile; the hint of it may still be on its way.
+        if !(superseded && self.keyspace.is_hinted()) {
+            self.keep_in_memory(address, &served, payload.len(), life.soft);
+        }
         served
     }
 

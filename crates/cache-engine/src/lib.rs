@@ -18,6 +18,7 @@ mod read_through;
 pub mod contract;
 pub mod counting;
 pub mod frame;
+pub mod hints;
 pub mod protocol;
 pub mod store;
 pub use engine::{Engine, EngineConfig};

@@ -1,7 +1,10 @@
-//! The in-process tier: typed values of keyspaces that never change under their key.
+//! The in-process tier: typed values, by packed key.
 //!
-//! Owns the bound in bytes and the age limit. A hit renders no key, parses nothing and takes no lock shared by all cores.
-//! Must never be given a keyspace that events invalidate: nothing would tell it in time.
+//! Owns the bound in bytes and the age limit. A hit renders no key, parses nothing and takes no lock shared by all cores. What
+//! may change under its key is kept only while hints reach this process: `told` owns those rules. Must never keep a value that
+//! was being read while something newer became known.
+
+mod told;
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,6 +12,11 @@ use bytes::Bytes;
 use cache_ports::{Served, ServedFrom, key::PackedKey, keyspace::Keyspace};
 use kernel::Version;
 use quick_cache::{OptionsBuilder, Weighter, sync::Cache};
+
+use crate::hints::{Doubt, KeyHash, MemoryState, Told};
+
+pub(crate) use told::Ticket;
+use told::Watch;
 
 /// A decoded value takes about as much room again as its JSON, twice.
 const DECODED_PER_JSON_BYTE: u64 = 2;
@@ -21,6 +29,8 @@ const LARGEST_VALUES_PER_SHARD: u32 = 4;
 pub(crate) struct MemoryTier<T> {
     cache: Cache<Box<[u8]>, Entry<T>, ByBytes>,
     max_age_ms: u64,
+    /// Where hints tell what changed; absent where nothing changes.
+    watch: Option<Watch>,
 }
 
 /// One value.
@@ -41,6 +51,17 @@ impl<T> Clone for Entry<T> {
     }
 }
 
+/// A value to be kept.
+pub(crate) struct Keep<'a, T> {
+    pub(crate) key: &'a [u8],
+    pub(crate) served: &'a Served<T>,
+    pub(crate) payload_bytes: usize,
+    /// How long the store would go on serving it.
+    pub(crate) left: Duration,
+    /// When the read that brought it began, where hints reach the keyspace.
+    pub(crate) ticket: Option<&'a Ticket>,
+}
+
 #[derive(Clone)]
 struct ByBytes;
 
@@ -53,7 +74,7 @@ impl<T> Weighter<Box<[u8]>, Entry<T>> for ByBytes {
 
 impl<T> MemoryTier<T> {
     /// The tier for `keyspace`, if it declares one.
-    pub(crate) fn of(keyspace: &Keyspace) -> Option<Self> {
+    pub(crate) fn of(keyspace: &'static Keyspace) -> Option<Self> {
         let (max_bytes, max_age) = keyspace.in_memory()?;
         let shards = (max_bytes / keyspace.size.max_bytes / LARGEST_VALUES_PER_SHARD).clamp(1, 64);
         let options = OptionsBuilder::new()
@@ -68,11 +89,15 @@ impl<T> MemoryTier<T> {
             quick_cache::DefaultHashBuilder::default(),
             quick_cache::sync::DefaultLifecycle::default(),
         );
-        Some(Self { cache, max_age_ms: u64::try_from(max_age.as_millis()).unwrap_or(u64::MAX) })
+        let watch = keyspace.is_hinted().then(|| Watch::over(keyspace));
+        Some(Self { cache, max_age_ms: u64::try_from(max_age.as_millis()).unwrap_or(u64::MAX), watch })
     }
 
     /// A value that is still young enough.
     pub(crate) fn get(&self, key: &PackedKey, min: Version, now_ms: u64) -> Option<Served<T>> {
+        if self.watch.as_ref().is_some_and(|watch| !watch.is_trusted(now_ms)) {
+            return None;
+        }
         let entry = self.cache.get(key.as_slice())?;
         if entry.ends_ms <= now_ms || entry.version < min {
             return None;
@@ -87,24 +112,64 @@ impl<T> MemoryTier<T> {
         })
     }
 
-    /// Keeps a value of that age for as long as the keyspace allows, but not past `left`.
-    pub(crate) fn keep(&self, key: &[u8], served: &Served<T>, payload_bytes: usize, left: Duration, now_ms: u64) {
-        let left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).min(self.max_age_ms);
-        let age_ms = i64::try_from(served.age.as_millis()).unwrap_or(i64::MAX);
+    /// Keeps a value of that age for as long as the keyspace allows, but not past what is `left` of it.
+    pub(crate) fn keep(&self, keep: &Keep<'_, T>, now_ms: u64) {
+        let left_ms = u64::try_from(keep.left.as_millis()).unwrap_or(u64::MAX);
+        // What may change is as old as the question that brought it: the answer may have been on its way for a while.
+        let began_ms = keep.ticket.map_or(now_ms, |ticket| ticket.began_ms);
+        let age_ms = i64::try_from(keep.served.age.as_millis()).unwrap_or(i64::MAX);
         let entry = Entry {
-            value: Arc::clone(&served.value),
-            json: served.json.clone(),
-            version: served.version,
+            value: Arc::clone(&keep.served.value),
+            json: keep.served.json.clone(),
+            version: keep.served.version,
             born_ms: i64::try_from(now_ms).unwrap_or(i64::MAX).saturating_sub(age_ms),
-            ends_ms: now_ms.saturating_add(left_ms),
-            payload_bytes,
+            ends_ms: now_ms.saturating_add(left_ms).min(began_ms.saturating_add(self.max_age_ms)),
+            payload_bytes: keep.payload_bytes,
         };
-        self.cache.insert(key.into(), entry);
+        match (&self.watch, keep.ticket) {
+            (None, _) => self.cache.insert(keep.key.into(), entry),
+            (Some(watch), Some(ticket)) => watch.keep(&self.cache, keep.key, entry, ticket, now_ms),
+            // Nobody knows when that read began.
+            (Some(_), None) => {}
+        }
+    }
+
+    /// Notes that a read of `key` begins now, where hints reach the keyspace.
+    pub(crate) fn ticket(&self, key: &str, now_ms: u64) -> Option<Ticket> {
+        self.watch.as_ref().map(|watch| watch.ticket(KeyHash::of(key), now_ms))
     }
 
     /// Bytes kept, by the tier's own estimate.
     pub(crate) fn bytes(&self) -> u64 {
         self.cache.weight()
+    }
+}
+
+impl<T: Send + Sync> Told for MemoryTier<T> {
+    fn keyspace(&self) -> &'static str {
+        self.watch.as_ref().map_or("", Watch::name)
+    }
+
+    fn apply(&self, key: KeyHash, version: Version, now_ms: u64) {
+        if let Some(watch) = &self.watch {
+            watch.apply(&self.cache, key, version, now_ms);
+        }
+    }
+
+    fn flush(&self, why: Doubt) {
+        if let Some(watch) = &self.watch {
+            watch.flush(&self.cache, why);
+        }
+    }
+
+    fn trust_until(&self, until_ms: u64, now_ms: u64) {
+        if let Some(watch) = &self.watch {
+            watch.trust_until(&self.cache, until_ms, now_ms);
+        }
+    }
+
+    fn state(&self, now_ms: u64) -> MemoryState {
+        self.watch.as_ref().map_or_else(MemoryState::default, |watch| watch.state(now_ms))
     }
 }
 
@@ -126,18 +191,29 @@ mod tests {
         Served { value: Arc::new(5), json: None, version, age, source }
     }
 
+    fn keep(
+        tier: &MemoryTier<u64>,
+        key: &PackedKey,
+        served: &Served<u64>,
+        payload_bytes: usize,
+        left: Duration,
+        now_ms: u64,
+    ) {
+        tier.keep(&Keep { key: key.as_slice(), served, payload_bytes, left, ticket: None }, now_ms);
+    }
+
     #[test]
     fn a_value_leaves_at_its_age_and_is_no_older_than_demanded() {
         let (tier, tenant) = (MemoryTier::of(&OFFERING).unwrap(), "acme".parse().unwrap());
         let packed = key(&tenant, 1).packed();
         let second = Duration::from_secs(1);
-        tier.keep(packed.as_slice(), &served(3, second), 10, second * 10, 5_000);
+        keep(&tier, &packed, &served(3, second), 10, second * 10, 5_000);
         let found = tier.get(&packed, Version::ZERO, 7_000).unwrap();
         assert_eq!((*found.value, found.age, found.source), (5, second * 3, ServedFrom::L1));
         assert!(tier.get(&packed, Version::new(4), 7_000).is_none());
         assert!(tier.get(&packed, Version::ZERO, 14_999).is_some());
         assert!(tier.get(&packed, Version::ZERO, 15_000).is_none());
-        tier.keep(packed.as_slice(), &served(3, second), 10, second * 100_000, 0);
+        keep(&tier, &packed, &served(3, second), 10, second * 100_000, 0);
         let (_, max_age) = OFFERING.in_memory().unwrap();
         let end = u64::try_from(max_age.as_millis()).unwrap();
         assert!(tier.get(&packed, Version::ZERO, end - 1).is_some());
@@ -152,7 +228,7 @@ mod tests {
             let largest = keyspace.size.max_bytes as usize;
             for number in 0..500 {
                 let packed = key(&tenant, number).packed();
-                tier.keep(packed.as_slice(), &served(1, Duration::ZERO), largest, Duration::from_secs(9), 0);
+                keep(&tier, &packed, &served(1, Duration::ZERO), largest, Duration::from_secs(9), 0);
                 assert!(tier.get(&packed, Version::ZERO, 1).is_some(), "{} {number}", keyspace.name);
                 assert!(tier.bytes() <= keyspace.in_memory().unwrap().0.into());
             }

@@ -20,7 +20,8 @@ use crate::{
     engine::Core,
     flight::{Boarding, Flights},
     frame::{self, Content, HEADER_BYTES, Life, Oversize, Rejection, Verdict, judge},
-    memory_tier::MemoryTier,
+    hints::{KeyHash, Told},
+    memory_tier::{Keep, MemoryTier, Ticket},
     meters::Meters,
     store::{Place, Stored},
 };
@@ -35,7 +36,7 @@ pub(crate) struct ReadThrough<T> {
     pub(crate) keyspace: &'static Keyspace,
     pub(crate) limits: LoadLimits,
     pub(crate) core: Arc<Core>,
-    pub(crate) tier: Option<MemoryTier<T>>,
+    pub(crate) tier: Option<Arc<MemoryTier<T>>>,
     pub(crate) flights: Arc<Flights<T>>,
     pub(crate) admission: Semaphore,
     pub(crate) meters: Meters,
@@ -47,6 +48,15 @@ pub(crate) struct Address {
     pub(crate) packed: Box<[u8]>,
     /// Where it is noted that the authority knows no such thing, when that is not under the key itself.
     pub(crate) absence: Option<(&'static Keyspace, String)>,
+    /// When the read began, for a memory that hints reach.
+    pub(crate) ticket: Option<Ticket>,
+}
+
+impl Address {
+    /// The newest change of the key that was known when the read began.
+    fn since(&self) -> Version {
+        self.ticket.as_ref().map_or(Version::ZERO, |ticket| ticket.at_least)
+    }
 }
 
 /// What the shared store had.
@@ -85,15 +95,25 @@ impl<T: Cached> ReadThrough<T> {
         /// For a keyspace without declared limits, which the ports never read through.
         const NOT_LOADED: LoadLimits = LoadLimits { timeout: Duration::ZERO, lease: Duration::ZERO, at_once: 0 };
         let limits = keyspace.loading.unwrap_or(NOT_LOADED);
+        let tier = Self::tier(keyspace, core).map(Arc::new);
+        if let (Some(hints), Some(tier), true) = (&core.hints, &tier, keyspace.is_hinted()) {
+            hints.tell(Arc::clone(tier) as Arc<_>);
+        }
         Arc::new(Self {
             keyspace,
             limits,
             core: Arc::clone(core),
-            tier: core.config.in_memory.then(|| MemoryTier::of(keyspace)).flatten(),
+            tier,
             flights: Arc::default(),
             admission: Semaphore::new(limits.at_once as usize),
             meters: Meters::of(keyspace),
         })
+    }
+
+    /// What may change is kept in memory only where somebody tells what changed.
+    fn tier(keyspace: &'static Keyspace, core: &Core) -> Option<MemoryTier<T>> {
+        let may_keep = core.config.in_memory && (core.hints.is_some() || !keyspace.is_hinted());
+        may_keep.then(|| MemoryTier::of(keyspace)).flatten()
     }
 
     /// Reads `key`, accepting nothing older than `min`.
@@ -118,23 +138,32 @@ impl<T: Cached> ReadThrough<T> {
             return Read::ready(Ok(Some(served)));
         }
         Read::pending(async move {
-            let address = Arc::new(Address {
-                text: key.text(),
-                packed: packed.as_slice().into(),
-                absence: absence.map(|key| (key.keyspace(), key.text())),
-            });
+            let text = key.text();
+            let ticket = self.tier.as_ref().and_then(|tier| tier.ticket(&text, self.core.now_ms()));
+            let absence = absence.map(|key| (key.keyspace(), key.text()));
+            let address = Arc::new(Address { text, packed: packed.as_slice().into(), absence, ticket });
+            // What this process has heard of is a demand like that of a caller who has seen it.
+            let min = min.max(address.since());
             self.read_shared(address, min, load).await
         })
     }
 
-    /// Makes everything older than `at_least` unacceptable, in the store and among loads under way in this process.
+    /// Makes everything older than `at_least` unacceptable: in this process's memory and among its loads under way at once, then
+    /// in the store, and last in the memories of other processes, who would find the old value in the store before that.
     pub(crate) async fn invalidate(&self, key: Key<'_>, at_least: Version) -> Result<(), CacheUnavailable> {
-        self.flights.close(key.packed().as_slice());
         let text = key.text();
+        let hash = self.keyspace.is_hinted().then(|| KeyHash::of(&text));
+        if let (Some(hash), Some(tier)) = (hash, &self.tier) {
+            tier.apply(hash, at_least, self.core.now_ms());
+        }
+        self.flights.close(key.packed().as_slice());
         let remembered = self.keyspace.ttl.tombstone.unwrap_or(self.keyspace.ttl.hard);
         let span = tracing::info_span!("cache_invalidate", keyspace = self.keyspace.name, version = at_least.get());
         let outcome = self.core.store.invalidate(self.place(&text), at_least, remembered).instrument(span).await;
         self.meters.invalidated(outcome);
+        if let (Some(hash), Some(hints)) = (hash, &self.core.hints) {
+            hints.publish(self.keyspace.name, hash, at_least);
+        }
         outcome.map(drop).map_err(|_| CacheUnavailable)
     }
 
@@ -166,7 +195,7 @@ impl<T: Cached> ReadThrough<T> {
         approach: Approach,
         load: Load<'_, T>,
     ) -> (ReadResult<T>, bool) {
-        match self.flights.board(&address.packed) {
+        match self.flights.board(&address.packed, address.since()) {
             Boarding::Joined(landing) => {
                 self.meters.flight_waits.increment(1);
                 (landing.answer().await, true)
@@ -180,7 +209,7 @@ impl<T: Cached> ReadThrough<T> {
 
     /// Starts one load behind a stale answer, unless one is under way.
     fn refresh(self: &Arc<Self>, address: &Arc<Address>, over: Version, load: Load<'_, T>) {
-        if let Boarding::Started(takeoff, _) = self.flights.board(&address.packed) {
+        if let Boarding::Started(takeoff, _) = self.flights.board(&address.packed, address.since()) {
             self.take_off(takeoff, address, Approach::Refresh { over }, load());
         }
     }
@@ -257,7 +286,8 @@ impl<T: Cached> ReadThrough<T> {
 
     pub(crate) fn keep_in_memory(&self, address: &Address, served: &Served<T>, payload_bytes: usize, left: Duration) {
         if let Some(tier) = &self.tier {
-            tier.keep(&address.packed, served, payload_bytes, left, self.core.now_ms());
+            let (key, ticket) = (&*address.packed, address.ticket.as_ref());
+            tier.keep(&Keep { key, served, payload_bytes, left, ticket }, self.core.now_ms());
             #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
             self.meters.in_memory_bytes.set(tier.bytes() as f64);
         }

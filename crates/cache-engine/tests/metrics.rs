@@ -2,9 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use cache_engine::{
     NoStore,
-    contract::{MemorySubject, Subject, authority::Authority, drivers, new_tenant, over},
+    contract::{
+        MemorySubject, Subject,
+        authority::Authority,
+        drivers,
+        hints::{self, HintSubject, LocalSubject, Process},
+        new_tenant, over,
+    },
 };
 use cache_ports::{LockKey, RateAlgorithm, RateCheck, RateDimension, RatePolicy};
 use kernel::{ContentHash, TenantId, Version};
@@ -85,4 +92,32 @@ fn hits_misses_fills_and_invalidations_are_counted_by_keyspace() {
         shows(&page, &format!("cache_rate_checks_total{{{labels}}} 1"));
     }
     assert!(!page.contains(tenant.as_str()) && !page.contains("canary-actor"), "{page}");
+}
+
+#[test]
+fn hints_are_counted_by_keyspace() {
+    let tenant = new_tenant();
+    let page = scraped(async || {
+        let subject = LocalSubject::default();
+        let (writer, reader) = (Process::over(&subject, subject.bus()), Process::over(&subject, subject.bus()));
+        let (driver, invalidate) = hints::hinted()[0];
+        writer.trusted(&driver).await;
+        reader.knows(&driver, &tenant, &Authority::with(1)).await;
+        invalidate(writer.caches.clone(), tenant.clone(), 1, Version::new(2)).await.expect("the store answers");
+        hints::until("a hint", async || reader.state(&driver).heard == 1).await;
+        subject.local().interrupt();
+        hints::until("a flush", async || reader.state(&driver).flushes_for("interrupted") == 1).await;
+        reader.trusted(&driver).await;
+        writer.trusted(&driver).await;
+        let lost = Bytes::from_static(b"not a hint");
+        subject.bus().publish(&[lost]).await.expect("the bus answers");
+        hints::until("a flush", async || reader.state(&driver).flushes_for("unreadable") == 1).await;
+    });
+    shows(&page, r#"cache_hints_published_total{keyspace="active publication pointer"} 1"#);
+    shows(&page, r#"cache_hints_received_total{keyspace="active publication pointer"} 1"#);
+    shows(&page, r#"cache_hints_lost_total{reason="unreadable"} 2"#);
+    let flushes = r#"cache_in_memory_flushes_total{keyspace="active publication pointer",reason="interrupted"} 2"#;
+    shows(&page, flushes);
+    shows(&page, r#"cache_in_memory_bypassed{keyspace="active publication pointer"} 0"#);
+    assert!(!page.contains(tenant.as_str()), "{page}");
 }

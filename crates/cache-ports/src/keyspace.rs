@@ -326,6 +326,14 @@ pub enum Heat {
         /// How long a copy may be used before the store is asked again.
         max_age: Duration,
     },
+    /// Single keys may be hot and what they hold may change; each process keeps them in its memory, and hints from whoever
+    /// changes them tell it what to drop. Hints may be lost: `max_age` is the bound that holds whatever happens to them.
+    HintedInMemory {
+        /// Most bytes of this keyspace in one process.
+        max_bytes: u32,
+        /// How long a copy may be used before the store is asked again, hints or not.
+        max_age: Duration,
+    },
 }
 
 /// What happens while the store is away.
@@ -345,9 +353,16 @@ impl Keyspace {
     /// Whether values are kept in each process's memory, and how many bytes of them for how long.
     pub const fn in_memory(&self) -> Option<(u32, Duration)> {
         match self.heat {
-            Heat::HotInMemory { max_bytes, max_age } => Some((max_bytes, max_age)),
+            Heat::HotInMemory { max_bytes, max_age } | Heat::HintedInMemory { max_bytes, max_age } => {
+                Some((max_bytes, max_age))
+            }
             Heat::Even | Heat::Hot => None,
         }
+    }
+
+    /// Whether hints tell each process's memory what changed.
+    pub const fn is_hinted(&self) -> bool {
+        matches!(self.heat, Heat::HintedInMemory { .. })
     }
 }
 

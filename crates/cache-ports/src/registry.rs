@@ -8,7 +8,7 @@ mod review;
 
 use crate::{catalog, coordination, inventory, keyspace::Keyspace, order, pricing, quote};
 
-pub use access::{user_name, users_acl};
+pub use access::{HINT_CHANNEL, user_name, users_acl};
 pub use review::keyspaces_markdown;
 
 /// Every keyspace, in the order of the design review.

@@ -67,6 +67,23 @@ fn incoherent_answers_are_refused() {
     refused("memory that no event reaches", |k| {
         k.heat = Heat::HotInMemory { max_bytes: 1, max_age: Duration::from_secs(1) };
     });
+    let mut allowed = sound();
+    allowed.heat = Heat::HintedInMemory { max_bytes: 1, max_age: Duration::from_secs(5) };
+    assert!(allowed.declared().is_hinted(), "hints reach what events invalidate");
+    refused("a long copy of what may change", |k| {
+        k.heat = Heat::HintedInMemory { max_bytes: 1, max_age: Duration::from_millis(5_001) };
+    });
+    refused("a copy without an end", |k| k.heat = Heat::HintedInMemory { max_bytes: 1, max_age: Duration::ZERO });
+    refused("a copy that outlives its value", |k| {
+        k.ttl.hard = Duration::from_secs(1);
+        k.ttl.soft = Duration::from_secs(1);
+        k.heat = Heat::HintedInMemory { max_bytes: 1, max_age: Duration::from_secs(2) };
+    });
+    refused("hints of what nobody changes", |k| {
+        k.coherence = Coherence::TtlOnly;
+        k.ttl.tombstone = None;
+        k.heat = Heat::HintedInMemory { max_bytes: 1, max_age: Duration::from_secs(1) };
+    });
     refused("a lease shorter than its load", |k| {
         k.loading = Some(LoadLimits { timeout: Duration::from_secs(6), lease: Duration::from_secs(5), at_once: 1 });
     });

@@ -91,8 +91,22 @@ fn access_is_by_owner_and_never_to_everything() {
     assert!(!user("quoin-pricing-content").contains("~q:catalog:"));
     assert!(!acl.contains("user quoin-order-preview "));
     assert!(acl.contains("user default off"));
+    assert!(user("quoin-order-hints").contains(" &q:hints "));
+    assert!(!user("quoin-order-content").contains('&') && !user("quoin-order-content").contains("+publish"));
     for line in acl.lines().filter(|line| line.starts_with("user quoin-")) {
-        for forbidden in ["~*", "+@all", "+eval ", "+flushall", "+keys", "+config", "+debug", "allkeys", "nopass"] {
+        for forbidden in [
+            "~*",
+            "+@all",
+            "+eval ",
+            "+flushall",
+            "+keys",
+            "+config",
+            "+debug",
+            "allkeys",
+            "nopass",
+            "allchannels",
+            "&* ",
+        ] {
             assert!(!format!("{line} ").contains(forbidden), "{forbidden} in {line}");
         }
     }

@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// How long a connection attempt, and the commands that set it up, may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// A connection whose answers stay away that long is given up and made anew.
 const UNRESPONSIVE_AFTER: Duration = Duration::from_secs(2);
 /// How often that is looked at.
@@ -76,21 +76,12 @@ impl Connections {
         let attempts = if clustered { ATTEMPTS + cluster::REDIRECTIONS } else { ATTEMPTS };
         let mut builder = Builder::from_config(server);
         let (timeout, buffer) = (config.timeout, config.command_buffer);
-        builder
-            .with_performance_config(|performance| performance.default_command_timeout = timeout)
-            .with_connection_config(|connection| {
-                connection.connection_timeout = CONNECT_TIMEOUT;
-                connection.internal_command_timeout = CONNECT_TIMEOUT;
-                connection.max_command_attempts = attempts;
-                connection.max_redirections = cluster::REDIRECTIONS;
-                connection.max_command_buffer_len = buffer;
-                connection.tcp.nodelay = Some(true);
-                connection.unresponsive =
-                    UnresponsiveConfig { max_timeout: Some(UNRESPONSIVE_AFTER), interval: UNRESPONSIVE_CHECK };
-            });
-        let mut policy = ReconnectPolicy::new_exponential(0, RECONNECT_MIN_MS, RECONNECT_MAX_MS, 2);
-        policy.set_jitter(RECONNECT_JITTER_MS);
-        builder.set_policy(policy);
+        be_patient(&mut builder, timeout);
+        builder.with_connection_config(|connection| {
+            connection.max_command_attempts = attempts;
+            connection.max_redirections = cluster::REDIRECTIONS;
+            connection.max_command_buffer_len = buffer;
+        });
         let connections = if name == Pool::Content { config.content_connections.max(1) } else { 1 };
         let mut clients = Vec::with_capacity(connections);
         for _ in 0..connections {
@@ -201,6 +192,23 @@ fn keep_running(name: Pool, client: &Client) {
             tokio::time::sleep(RESTART_PAUSE).await;
         }
     });
+}
+
+/// How every connection is made and kept: connecting goes on for ever, and a command may take `timeout`.
+pub(crate) fn be_patient(builder: &mut Builder, timeout: Duration) {
+    builder
+        .with_performance_config(|performance| performance.default_command_timeout = timeout)
+        .with_connection_config(|connection| {
+            connection.connection_timeout = CONNECT_TIMEOUT;
+            connection.internal_command_timeout = CONNECT_TIMEOUT;
+            connection.max_command_attempts = ATTEMPTS;
+            connection.tcp.nodelay = Some(true);
+            connection.unresponsive =
+                UnresponsiveConfig { max_timeout: Some(UNRESPONSIVE_AFTER), interval: UNRESPONSIVE_CHECK };
+        });
+    let mut policy = ReconnectPolicy::new_exponential(0, RECONNECT_MIN_MS, RECONNECT_MAX_MS, 2);
+    policy.set_jitter(RECONNECT_JITTER_MS);
+    builder.set_policy(policy);
 }
 
 /// Says when connections come and go. The library's own callbacks end silently once they lag; a raw receiver does not.

@@ -1,15 +1,17 @@
 //! The shared store over Redis. The only crate that names the client library.
 //!
-//! Owns pools of connections, time budgets, the breaker, and the scripts. Redis may be absent, slow, flushed or wrong at any
+//! Owns pools of connections, time budgets, the breaker, the scripts, and the channel of hints. Redis may be absent, slow, flushed or wrong at any
 //! time; nothing here waits for it longer than a command's budget. Must never know a keyspace's meaning or a value's type.
 
 mod breaker;
 mod cluster;
 mod config;
 mod connections;
+mod hints;
 mod scripts;
 mod store;
 
 pub use cache_engine::store::Pool;
 pub use config::{InvalidRedisUrl, RedisConfig};
+pub use hints::RedisHints;
 pub use store::{PoolState, RedisStore};

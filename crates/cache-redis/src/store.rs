@@ -70,6 +70,11 @@ impl RedisStore {
         self.pools.iter().map(state).collect()
     }
 
+    /// The connections that hints are published over.
+    pub(crate) fn hints_pool(&self) -> Arc<Connections> {
+        Arc::clone(&self.pools[5])
+    }
+
     /// Closes all connections.
     pub async fn close(&self) {
         for pool in &self.pools {

@@ -30,7 +30,8 @@ pub struct Outcome {
 }
 
 type Reading = fn(Caches, TenantId, u8, Option<Version>, Authority) -> BoxFuture<'static, Result<Outcome, ReadError>>;
-type Invalidating = fn(Caches, TenantId, u8, Version) -> BoxFuture<'static, Result<(), CacheUnavailable>>;
+/// How a port is told that an object changed.
+pub type Invalidating = fn(Caches, TenantId, u8, Version) -> BoxFuture<'static, Result<(), CacheUnavailable>>;
 
 /// How one keyspace is used. Its keys are numbered by a small integer.
 #[derive(Clone, Copy)]

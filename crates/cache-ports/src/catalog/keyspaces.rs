@@ -99,10 +99,11 @@ pub static ACTIVE_PUBLICATION: Keyspace = Keyspace {
     schema: SchemaVersions { current: 1, oldest_readable: 1 },
     size: SizeLimit { max_bytes: 4 * KIB, compress_above_bytes: 4 * KIB },
     exposure: Exposure::Public,
-    heat: Heat::Hot,
+    heat: Heat::HintedInMemory { max_bytes: MIB, max_age: Duration::from_secs(2) },
     on_unavailable: OnUnavailable::FallBackToAuthority,
     correctness: "A quote records the publication it was made from; a late pointer shows the previous publication, which \
-                  stays valid for the quotes that name it.",
+                  stays valid for the quotes that name it. Every catalog read asks for this pointer first, so each process keeps \
+                  it for two seconds; whoever has activated a publication names its version and is never shown an older one.",
 }
 .declared();
 

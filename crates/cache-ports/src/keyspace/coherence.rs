@@ -10,6 +10,8 @@ use super::{Coherence, DimensionKind, Heat, Keyspace, Revalidation};
 const LONGEST_HARD: Duration = Duration::from_hours(49);
 /// "Does not exist" is remembered no longer than this: somebody may be waiting for it to come into being.
 const LONGEST_NEGATIVE: Duration = Duration::from_mins(1);
+/// A copy in memory of what may change is used no longer than this: the bound on staleness when hints are lost.
+const LONGEST_HINTED: Duration = Duration::from_secs(5);
 /// More would move time limits that users were told.
 const MOST_JITTER_PERCENT: u8 = 10;
 
@@ -91,8 +93,25 @@ impl Keyspace {
                 "an input of commands is never served late"
             );
         }
-        if matches!(self.heat, Heat::HotInMemory { .. }) {
-            assert!(immutable, "only what never changes is kept in memory: nothing tells other processes in time");
+        match self.heat {
+            Heat::Even | Heat::Hot => {}
+            Heat::HotInMemory { .. } => {
+                assert!(immutable, "without hints only what never changes is kept in memory");
+            }
+            Heat::HintedInMemory { max_age, .. } => {
+                assert!(
+                    matches!(self.coherence, Coherence::EventInvalidated(_)),
+                    "a hint tells of an event: what no event changes has nothing to be told"
+                );
+                assert!(
+                    max_age.as_millis() > 0 && max_age.as_millis() <= LONGEST_HINTED.as_millis(),
+                    "hints may be lost: a copy of what may change is brief"
+                );
+                assert!(
+                    max_age.as_millis() <= self.ttl.hard.as_millis(),
+                    "a copy in memory does not outlive the value it was made from"
+                );
+            }
         }
     }
 }

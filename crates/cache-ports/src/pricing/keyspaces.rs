@@ -66,9 +66,11 @@ pub static PRICE_BOOK_VERSION: Keyspace = Keyspace {
     schema: SchemaVersions { current: 1, oldest_readable: 1 },
     size: SizeLimit { max_bytes: KIB, compress_above_bytes: KIB },
     exposure: Exposure::Public,
-    heat: Heat::Hot,
+    heat: Heat::HintedInMemory { max_bytes: MIB, max_age: Duration::from_secs(2) },
     on_unavailable: OnUnavailable::FallBackToAuthority,
-    correctness: "A preview names the version it was made from; a final price takes the newest version from the table inside its own transaction.",
+    correctness: "A preview names the version it was made from; a final price takes the newest version from the table inside its own transaction. \
+                  Every preview asks for this pointer first, so each process keeps it for two seconds; whoever has changed a price \
+                  book names its version and is never shown an older one.",
 }
 .declared();
 

@@ -19,8 +19,12 @@ const COUNTS: &str = "+get +set +pttl +time";
 /// What remembered answers and locks need.
 const COORDINATION: &str = "+get +set +pttl +del";
 
-/// What hints and streams need; their channels and keys are granted with their keyspaces.
-const SIGNALS: &str = "";
+/// What hints and streams need. The one channel of hints is granted to every service: a hint carries no value, and a false
+/// one costs a read of the store.
+const SIGNALS: &str = "+publish +subscribe";
+
+/// The channel that carries hints, after the deployment's prefix.
+pub const HINT_CHANNEL: &str = "hints";
 
 /// The access-control file, for keys that begin with `prefix`. Everything not listed is denied: there is no `FLUSHALL`, `KEYS`,
 /// `CONFIG` or `DEBUG`, and no `EVAL` of free text.
@@ -32,8 +36,9 @@ pub fn users_acl(prefix: &str) -> String {
     );
     for service in Service::ALL {
         for pool in Pool::ALL {
-            let keys: Vec<String> =
+            let mut keys: Vec<String> =
                 super::all().filter(|k| k.workload.pool() == pool).filter_map(|k| grant(k, *service, prefix)).collect();
+            keys.extend((pool == Pool::Hints).then(|| format!("&{prefix}{HINT_CHANNEL}")));
             if keys.is_empty() {
                 continue;
             }

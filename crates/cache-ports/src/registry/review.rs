@@ -173,6 +173,12 @@ fn heat(heat: Heat) -> String {
         Heat::HotInMemory { max_bytes, max_age } => {
             format!("yes; each process keeps up to {} of it in memory, for up to {}", bytes(max_bytes), length(max_age))
         }
+        Heat::HintedInMemory { max_bytes, max_age } => format!(
+            "yes; each process keeps up to {} of it in memory; hints tell it what changed, and whatever happens to them a copy \
+             is used for no longer than {}",
+            bytes(max_bytes),
+            length(max_age)
+        ),
     }
 }
 

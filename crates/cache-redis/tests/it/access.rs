@@ -4,7 +4,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use cache_engine::{
     ByteStore, Place, StoreError,
-    contract::{authority::Authority, drivers, new_tenant, over, until},
+    contract::{
+        authority::Authority,
+        drivers,
+        hints::{self, Process, hinted},
+        new_tenant, over, until,
+    },
     store::{LeaseToken, Workload},
 };
 use cache_ports::{
@@ -14,9 +19,9 @@ use cache_ports::{
     pricing::keyspaces as pricing,
     registry,
 };
-use cache_redis::{Pool, RedisConfig, RedisStore};
+use cache_redis::{Pool, RedisConfig, RedisHints, RedisStore};
 use dev_stack::{ClusterShape, Component, RedisCluster, test::own};
-use fred::interfaces::*;
+use fred::{clients::Client, interfaces::*};
 use kernel::{PriceBookId, Version};
 
 use super::subject::plain;
@@ -105,6 +110,57 @@ async fn a_service_finds_its_keys_in_a_cluster() {
         driver.get(&caches, &tenant, &authority).await;
         let hit = driver.get(&caches, &tenant, &authority).await;
         assert_eq!((hit.source, authority.asked()), (Some(ServedFrom::L2), 1), "{}", driver.keyspace.name);
+    }
+}
+
+/// What Redis would answer to that user's command.
+async fn would(admin: &Client, user: &str, command: &[&str]) -> String {
+    let arguments: Vec<&str> = ["DRYRUN", user].into_iter().chain(command.iter().copied()).collect();
+    admin.custom(fred::cmd!("ACL"), arguments).await.expect("Redis answers")
+}
+
+/// Every service tells and is told; nothing else is possible with those credentials, on no other channel.
+#[tokio::test]
+async fn hints_pass_between_services_and_on_no_other_channel() {
+    let redis = own(Component::Redis).await.expect("a Redis of our own");
+    let prefix = "quoin:";
+    apply(redis.url(), prefix).await;
+    let process = |service| {
+        let config = as_service(service, redis.url(), prefix);
+        let store = std::sync::Arc::new(RedisStore::connect(&config).expect("a Redis URL"));
+        let bus = std::sync::Arc::new(RedisHints::beside(&store, &config).expect("a Redis URL"));
+        Process::beside(store, bus)
+    };
+    let (writer, reader) = (process(Service::Catalog), process(Service::Catalog));
+    let (driver, invalidate) = hinted()
+        .into_iter()
+        .find(|(driver, _)| driver.keyspace.owner == Owner::One(Service::Catalog))
+        .expect("the catalog's pointer");
+    let (tenant, authority) = (new_tenant(), Authority::with(3));
+    writer.trusted(&driver).await;
+    reader.knows(&driver, &tenant, &authority).await;
+    let heard = reader.state(&driver).heard;
+    invalidate(writer.caches.clone(), tenant.clone(), 1, Version::new(4)).await.expect("it may invalidate its own");
+    hints::until("a hint", async || reader.state(&driver).heard > heard).await;
+
+    let admin = plain(redis.url()).await;
+    let server = redis.url().strip_prefix("redis://").expect("a plain URL");
+    for service in Service::ALL {
+        let user = registry::user_name(*service, Pool::Hints);
+        let hands = plain(&format!("redis://{user}:{PASSWORD}@{server}")).await;
+        hands.publish::<i64, _, _>("quoin:hints", "x").await.expect("its own channel");
+        assert!(hands.publish::<i64, _, _>("other:hints", "x").await.is_err(), "{user}");
+        // The library reports a subscription as made once it is sent: Redis itself is asked what it would do.
+        assert_eq!(would(&admin, &user, &["SUBSCRIBE", "quoin:hints"]).await, "OK", "{user}");
+        for refused in [["SUBSCRIBE", "other:hints"], ["PSUBSCRIBE", "*"], ["PSUBSCRIBE", "quoin:*"]] {
+            assert_ne!(would(&admin, &user, &refused).await, "OK", "{user} {refused:?}");
+        }
+        assert!(hands.get::<Option<String>, _>("quoin:hints").await.is_err(), "{user}");
+        let other = registry::user_name(*service, Pool::Content);
+        if registry::users_acl(prefix).contains(&format!("user {other} ")) {
+            let hands = plain(&format!("redis://{other}:{PASSWORD}@{server}")).await;
+            assert!(hands.publish::<i64, _, _>("quoin:hints", "x").await.is_err(), "{other}");
+        }
     }
 }
 

@@ -5,5 +5,6 @@ mod cluster;
 mod contract;
 mod faults;
 mod flush;
+mod hints;
 mod rates;
 mod subject;

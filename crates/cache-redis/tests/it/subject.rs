@@ -9,7 +9,10 @@ use cache_redis::{RedisConfig, RedisStore};
 use fred::{
     clients::Client,
     interfaces::{ClientLike, KeysInterface},
-    types::{Builder, Expiration, Key, config::Config},
+    types::{
+        Builder, Expiration, Key,
+        config::{Config, ReconnectPolicy},
+    },
 };
 use futures::TryStreamExt;
 
@@ -28,23 +31,27 @@ pub fn config(url: &str) -> RedisConfig {
     RedisConfig { key_prefix: format!("{}:", dev_stack::test::unique_name("cache")), ..RedisConfig::at(url) }
 }
 
-/// A plain connection.
+/// A plain connection; it comes back with its server.
 pub async fn plain(url: &str) -> Client {
     let config = Config::from_url(url).expect("a Redis URL");
-    let client = Builder::from_config(config).build().expect("a client");
+    let always = ReconnectPolicy::new_constant(0, 50);
+    let client = Builder::from_config(config).set_policy(always).build().expect("a client");
     client.init().await.expect("Redis is there");
     client
 }
 
 impl RedisSubject {
     pub async fn at(url: &str) -> Self {
-        let config = RedisConfig { timeout: PATIENCE, ..config(url) };
-        let store = RedisStore::connect(&config).expect("a Redis URL");
+        Self::over(&RedisConfig { timeout: PATIENCE, ..config(url) }).await
+    }
+
+    pub async fn over(config: &RedisConfig) -> Self {
+        let store = RedisStore::connect(config).expect("a Redis URL");
         cache_engine::contract::until("a connection of every pool", async || {
             store.state().iter().all(|pool| pool.connected)
         })
         .await;
-        Self { store: Arc::new(store), hands: plain(url).await, prefix: config.key_prefix }
+        Self { store: Arc::new(store), hands: plain(&config.url).await, prefix: config.key_prefix.clone() }
     }
 
     fn key(&self, at: Place<'_>) -> String {

@@ -3,9 +3,12 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::Context;
-use cache_engine::{ByteStore, Engine, EngineConfig, MemoryStore, NoStore};
+use cache_engine::{
+    ByteStore, Engine, EngineConfig, MemoryStore, NoStore,
+    hints::{HintBus, LocalHints, MemoryState},
+};
 use cache_ports::Caches;
-use cache_redis::{PoolState, RedisConfig, RedisStore};
+use cache_redis::{PoolState, RedisConfig, RedisHints, RedisStore};
 use events::{InProcessBus, Publisher, Source};
 use events_kafka::{KafkaPublisher, KafkaSource};
 use kernel::{SharedClock, SystemClock};
@@ -69,6 +72,8 @@ pub struct Parts {
     pub identity: Identity,
     /// The cache ports.
     pub caches: Caches,
+    /// What stands behind them.
+    pub engine: Engine,
     /// The log of facts.
     pub log: Log,
     /// What it says about itself.
@@ -87,13 +92,17 @@ impl Parts {
             Identity::from_config(&config.runtime.auth, clock.clone()).await.context("no usable identity")?;
         let cursors = CursorSigner::from_config(&config.runtime.cursors);
         let health = Health::new();
+        let (store, hints) = store(&config.cache, &health)?;
         let engine = Engine::new(
-            store(&config.cache, &health)?,
-            EngineConfig { in_memory: config.cache.l1, clock: clock.clone() },
+            store,
+            EngineConfig { in_memory: config.cache.l1, clock: clock.clone(), hints, ..EngineConfig::default() },
         );
+        let shown = engine.clone();
+        health.shows("memory", Arc::new(move || memories(&shown)));
         Ok(Self {
             identity,
             caches: engine.caches(),
+            engine,
             log,
             health,
             clock,
@@ -136,20 +145,22 @@ impl Parts {
     }
 }
 
-/// The byte store of the configuration. Redis is shown in `/ready`, and is never a reason to be unready.
-fn store(cache: &Cache, health: &Health) -> anyhow::Result<Arc<dyn ByteStore>> {
+/// The byte store of the configuration, and the bus that goes with it. Redis is shown in `/ready`, and is never a reason to be
+/// unready. Processes that share no store have nothing to tell each other.
+fn store(cache: &Cache, health: &Health) -> anyhow::Result<(Arc<dyn ByteStore>, Option<Arc<dyn HintBus>>)> {
     Ok(match cache.backend {
         CacheBackend::Redis => {
             let url = cache.redis_url.expose_secret().to_owned();
             let config = RedisConfig { url, key_prefix: cache.key_prefix.clone(), ..RedisConfig::default() };
             let redis = RedisStore::connect(&config).context("QUOIN__CACHE__REDIS_URL is not usable")?;
+            let hints = RedisHints::beside(&redis, &config).context("QUOIN__CACHE__REDIS_URL is not usable")?;
             let redis = Arc::new(redis);
             let shown = Arc::clone(&redis);
             health.shows("redis", Arc::new(move || connections(&shown)));
-            redis
+            (redis, Some(Arc::new(hints)))
         }
-        CacheBackend::Memory => Arc::new(MemoryStore::new()),
-        CacheBackend::None => Arc::new(NoStore),
+        CacheBackend::Memory => (Arc::new(MemoryStore::new()), Some(Arc::new(LocalHints::new()))),
+        CacheBackend::None => (Arc::new(NoStore), None),
     })
 }
 
@@ -158,4 +169,13 @@ fn connections(redis: &RedisStore) -> Value {
         (state.pool.as_str().to_owned(), json!({ "connected": state.connected, "shedRatio": state.shed_ratio }))
     };
     Value::Object(redis.state().into_iter().map(pool).collect())
+}
+
+/// What is kept in this process's memory although it may change, and whether hints of it arrive.
+fn memories(engine: &Engine) -> Value {
+    let memory = |state: MemoryState| {
+        let told = json!({ "trusted": state.trusted, "hints": state.heard, "flushes": state.flushes });
+        (state.keyspace.to_owned(), told)
+    };
+    Value::Object(engine.memories().into_iter().map(memory).collect())
 }
