@@ -86,7 +86,8 @@ struct Count {
 
 /// How a message fits a count.
 enum Order {
-    InOrder,
+    /// The one that was expected.
+    Next,
     /// An earlier one, late or doubled.
     Late,
     /// That many numbers are missing.
@@ -98,7 +99,7 @@ impl Count {
         let is_hint = matches!(message.word, Word::Hint(_));
         let Some(last) = self.seq else {
             *self = Self { seq: Some(message.seq), sound: true };
-            return Order::InOrder;
+            return Order::Next;
         };
         let expected = if is_hint { last.saturating_add(1) } else { last };
         if message.seq < expected {
@@ -106,7 +107,7 @@ impl Count {
         }
         self.seq = Some(message.seq);
         self.sound = message.seq == expected;
-        if self.sound { Order::InOrder } else { Order::Missing(message.seq - expected) }
+        if self.sound { Order::Next } else { Order::Missing(message.seq - expected) }
     }
 }
 
@@ -217,7 +218,7 @@ impl Other {
 
 const fn noticed(order: Order) -> Noticed {
     match order {
-        Order::InOrder | Order::Late => NOTHING,
+        Order::Next | Order::Late => NOTHING,
         Order::Missing(missing) => Noticed { doubt: Some(Doubt::Gap), missing },
     }
 }
@@ -354,7 +355,7 @@ mod tests {
             following.hear(&own.beats(0, second * 1_000), second * 1_000);
             following.forget_the_gone(second * 1_000);
             let (now, until) = (second * 1_000, following.trusted_until_ms());
-            assert_eq!(until > now, now < 4_500 || now >= 1_500 + GONE_AFTER_MS, "{now} {until}");
+            assert_eq!(until > now, !(4_500..1_500 + GONE_AFTER_MS).contains(&now), "{now} {until}");
         }
         following.hear(&other.says(0, Word::Leave), 20_000);
         assert_eq!(following.trusted_until_ms(), 23_000, "whoever leaves is not waited for");

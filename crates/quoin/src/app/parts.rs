@@ -145,9 +145,12 @@ impl Parts {
     }
 }
 
+/// What the caches are kept in, and the bus that goes with it.
+type Behind = (Arc<dyn ByteStore>, Option<Arc<dyn HintBus>>);
+
 /// The byte store of the configuration, and the bus that goes with it. Redis is shown in `/ready`, and is never a reason to be
 /// unready. Processes that share no store have nothing to tell each other.
-fn store(cache: &Cache, health: &Health) -> anyhow::Result<(Arc<dyn ByteStore>, Option<Arc<dyn HintBus>>)> {
+fn store(cache: &Cache, health: &Health) -> anyhow::Result<Behind> {
     Ok(match cache.backend {
         CacheBackend::Redis => {
             let url = cache.redis_url.expose_secret().to_owned();
