@@ -122,3 +122,54 @@ impl<T> Drop for Takeoff<T> {
         self.leave();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        future::Future,
+        pin::pin,
+        sync::atomic::AtomicBool,
+        task::{Context, Wake, Waker},
+    };
+
+    use super::*;
+
+    /// Boards again the moment it is told that there is an answer.
+    struct Impatient {
+        flights: Arc<Flights<u64>>,
+        told: AtomicBool,
+        joined: AtomicBool,
+    }
+
+    impl Wake for Impatient {
+        fn wake(self: Arc<Self>) {
+            let joined = matches!(self.flights.board(b"k", Version::ZERO), Boarding::Joined(_));
+            self.joined.fetch_or(joined, Ordering::SeqCst);
+            self.told.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn whoever_refuses_an_answer_does_not_join_its_load_again() {
+        let flights = Arc::new(Flights::<u64>::default());
+        let Boarding::Started(takeoff, landing) = flights.board(b"k", Version::ZERO) else { panic!("nobody loads") };
+        let (told, joined) = (AtomicBool::new(false), AtomicBool::new(false));
+        let impatient = Arc::new(Impatient { flights, told, joined });
+        let waker = Waker::from(Arc::clone(&impatient));
+        let mut answer = pin!(landing.answer());
+        assert!(answer.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        takeoff.land(Ok(None));
+        assert!(impatient.told.load(Ordering::SeqCst) && !impatient.joined.load(Ordering::SeqCst));
+    }
+
+    #[test]
+    fn nobody_joins_a_load_from_before_the_newest_change_they_know_of() {
+        let flights = Arc::new(Flights::<u64>::default());
+        let Boarding::Started(old, _) = flights.board(b"k", Version::ZERO) else { panic!("nobody loads") };
+        assert!(matches!(flights.board(b"k", Version::ZERO), Boarding::Joined(_)));
+        let Boarding::Started(new, _) = flights.board(b"k", Version::new(7)) else { panic!("that load is too old") };
+        old.land(Ok(None));
+        assert!(matches!(flights.board(b"k", Version::new(7)), Boarding::Joined(_)), "and the old one ends alone");
+        new.land(Ok(None));
+    }
+}

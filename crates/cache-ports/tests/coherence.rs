@@ -79,6 +79,11 @@ fn incoherent_answers_are_refused() {
         k.ttl.soft = Duration::from_secs(1);
         k.heat = Heat::HintedInMemory { max_bytes: 1, max_age: Duration::from_secs(2) };
     });
+    refused("a copy that outlives the memory of its change", |k| {
+        k.loading = Some(LoadLimits { timeout: Duration::from_secs(1), lease: Duration::from_secs(1), at_once: 1 });
+        k.ttl.tombstone = Some(Duration::from_secs(2));
+        k.heat = Heat::HintedInMemory { max_bytes: 1, max_age: Duration::from_secs(3) };
+    });
     refused("hints of what nobody changes", |k| {
         k.coherence = Coherence::TtlOnly;
         k.ttl.tombstone = None;

@@ -31,7 +31,7 @@ type Values<T> = Cache<Box<[u8]>, Entry<T>, ByBytes>;
 /// See the module.
 pub(super) struct Watch {
     name: &'static str,
-    /// How long a change is remembered: as long as the store remembers it, and longer than any read takes.
+    /// How long a change is remembered: as long as the store remembers it, and no shorter than a copy may live.
     remembered_ms: u64,
     /// Read by every hit. A lease: it passes by itself when nothing extends it.
     trusted_until_ms: AtomicU64,
@@ -112,11 +112,10 @@ impl Watch {
     pub(super) fn keep<T>(&self, values: &Values<T>, key: &[u8], entry: Entry<T>, ticket: &Ticket, now_ms: u64) {
         let mut known = self.lock();
         let nothing_missed = known.generation == ticket.generation || !self.rules.generations;
-        // A change heard since then would otherwise be forgotten before this read ends.
-        let in_time = now_ms.saturating_sub(ticket.began_ms) < self.remembered_ms;
+        // A change is remembered for longer than a copy of what was asked before it may live.
         let change = known.changes.get(&ticket.key).filter(|_| self.rules.changes);
         let new_enough = change.is_none_or(|(version, _)| entry.version >= *version);
-        if !(self.is_trusted(now_ms) && nothing_missed && in_time && new_enough) {
+        if !(self.is_trusted(now_ms) && nothing_missed && new_enough) {
             return;
         }
         if known.kept.len() >= MOST_KEYS && !known.kept.contains_key(&ticket.key) {

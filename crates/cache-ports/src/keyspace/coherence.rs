@@ -111,6 +111,10 @@ impl Keyspace {
                     max_age.as_millis() <= self.ttl.hard.as_millis(),
                     "a copy in memory does not outlive the value it was made from"
                 );
+                assert!(
+                    matches!(self.ttl.tombstone, Some(tombstone) if max_age.as_millis() <= tombstone.as_millis()),
+                    "a change is remembered for as long as a copy from before it may live"
+                );
             }
         }
     }

@@ -151,8 +151,11 @@ fn each_missing_rule_is_noticed() {
 #[test]
 fn trust_ends_by_itself_and_begins_with_an_empty_memory() {
     let run = Run::new(super::ALL_RULES);
-    let ticket = run.tier.watch.as_ref().unwrap().ticket(run.hash, 10);
-    run.tier.trust_until(500, 10);
+    run.tier.trust_until(0, 10);
+    run.keep(1, &run.tier.watch.as_ref().unwrap().ticket(run.hash, 11), 12);
+    assert_eq!(run.tier.bytes(), 0, "without trust nothing is even kept");
+    run.tier.trust_until(500, 13);
+    let ticket = run.tier.watch.as_ref().unwrap().ticket(run.hash, 14);
     run.keep(1, &ticket, 20);
     assert_eq!((run.served(499), run.served(500)), (Some(1), None));
     run.keep(1, &ticket, 600);
