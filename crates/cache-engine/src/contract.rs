@@ -8,13 +8,17 @@ pub mod coordination;
 pub mod drivers;
 pub mod hints;
 pub mod invalidation;
+pub mod liars;
 pub mod lies;
 pub mod loading;
+pub mod lying;
 pub mod lying_bus;
 pub mod model;
+pub mod mutations;
 pub mod protocol;
 pub mod rates;
 pub mod reads;
+pub mod rolling;
 mod samples;
 
 use std::{sync::Arc, time::Duration};
@@ -25,7 +29,7 @@ use cache_ports::{Caches, keyspace::Workload};
 use kernel::{EventId, TenantId};
 
 use crate::{
-    Engine, EngineConfig, MemoryStore,
+    Engine, EngineConfig, Guards, MemoryStore,
     store::{ByteStore, Place, Stored},
 };
 
@@ -42,39 +46,56 @@ pub trait Subject: Send + Sync + 'static {
     async fn plant(&self, at: Place<'_>, bytes: &[u8], ttl: Option<Duration>);
     /// What lies under a key, past the protocol.
     async fn peek(&self, at: Place<'_>) -> Option<Stored>;
+    /// The guards of the engines that a case puts over the store.
+    fn guards(&self) -> Guards {
+        Guards::ALL
+    }
 }
 
 /// The store in memory as a subject.
-#[derive(Default, Clone)]
-pub struct MemorySubject(Arc<MemoryStore>);
+#[derive(Clone)]
+pub struct MemorySubject {
+    store: Arc<MemoryStore>,
+    guards: Guards,
+}
+
+impl Default for MemorySubject {
+    fn default() -> Self {
+        Self::with_guards(Guards::ALL)
+    }
+}
 
 impl MemorySubject {
-    /// A subject whose store has some guards switched off.
-    pub fn with_guards(guards: crate::protocol::Guards) -> Self {
-        Self(Arc::new(MemoryStore::with_guards(guards)))
+    /// A subject with a guard switched off, in its store and in the engines over it.
+    pub fn with_guards(guards: Guards) -> Self {
+        Self { store: Arc::new(MemoryStore::with_guards(guards)), guards }
     }
 }
 
 #[async_trait]
 impl Subject for MemorySubject {
     fn store(&self) -> Arc<dyn ByteStore> {
-        self.0.clone()
+        self.store.clone()
     }
 
     async fn flush(&self) {
-        self.0.flush();
+        self.store.flush();
     }
 
     async fn evict(&self, at: Place<'_>) {
-        self.0.evict(at.key);
+        self.store.evict(at.key);
     }
 
     async fn plant(&self, at: Place<'_>, bytes: &[u8], ttl: Option<Duration>) {
-        self.0.plant(at.key, Bytes::copy_from_slice(bytes), ttl);
+        self.store.plant(at.key, Bytes::copy_from_slice(bytes), ttl);
     }
 
     async fn peek(&self, at: Place<'_>) -> Option<Stored> {
-        self.0.peek(at.key)
+        self.store.peek(at.key)
+    }
+
+    fn guards(&self) -> Guards {
+        self.guards
     }
 }
 
@@ -86,7 +107,17 @@ pub fn new_tenant() -> TenantId {
 
 /// The ports over the subject's store, as one process without memory of its own would have them.
 pub fn process(subject: &dyn Subject) -> Caches {
-    over(subject.store(), false)
+    engine(subject, false)
+}
+
+/// The ports over the subject's store, as a process with memory of its own has them.
+pub fn remembering_process(subject: &dyn Subject) -> Caches {
+    engine(subject, true)
+}
+
+fn engine(subject: &dyn Subject, in_memory: bool) -> Caches {
+    let config = EngineConfig { in_memory, ..EngineConfig::default() };
+    Engine::with_guards(subject.guards(), subject.store(), config).caches()
 }
 
 /// The ports over a store.
@@ -110,11 +141,15 @@ pub const fn content(key: &str) -> Place<'_> {
     Place { workload: Workload::Catalog, key }
 }
 
-/// Runs every case on the subject that the given async function makes.
+/// Runs every case on the subject that the given async function makes. A store whose time is the runtime's own may add
+/// `start_paused = true`: then no case waits.
 #[macro_export]
 macro_rules! contract_suite {
-    ($subject:path) => {
-        $crate::contract_suite! { @cases $subject,
+    ($subject:path $(, $runtime:ident = $value:expr)?) => {
+        $crate::contract_suite! { @all cases $subject; $($runtime = $value)? }
+    };
+    (@all $how:ident $($subject:path; $($runtime:ident = $value:expr)?)?) => {
+        $crate::contract_suite! { @$how $($subject; $($runtime = $value)?)?,
             protocol::a_fill_needs_its_lease,
             protocol::an_old_fill_cannot_follow_an_invalidation,
             protocol::an_invalidation_of_the_same_version_changes_nothing,
@@ -153,6 +188,16 @@ macro_rules! contract_suite {
             lies::what_is_not_ours_is_rejected_and_replaced,
             lies::a_newer_schema_is_left_alone,
             lies::an_older_schema_is_replaced,
+            lies::a_value_too_big_is_rejected_where_it_is_read,
+            liars::what_lies_there_is_never_believed_blindly,
+            liars::writes_that_are_dropped_late_or_doubled_change_no_answer,
+            liars::slow_answers_change_no_answer,
+            liars::refusals_change_no_answer,
+            liars::a_store_that_forgets_changes_no_answer,
+            liars::what_is_granted_twice_changes_no_answer,
+            rolling::an_old_and_a_new_program_share_a_store,
+            rolling::a_program_that_reads_nothing_older_replaces_it,
+            rolling::programs_of_three_schemas_never_misread_or_evict_each_other,
             coordination::a_lock_belongs_to_its_holder,
             coordination::a_lock_is_never_held_longer_than_declared,
             coordination::a_limit_lets_exactly_its_units_pass,
@@ -165,13 +210,20 @@ macro_rules! contract_suite {
             model::no_sampled_interleaving_leaves_an_old_value,
         }
     };
-    (@cases $subject:path, $($module:ident :: $case:ident),* $(,)?) => {
-        $(
-            #[tokio::test]
-            async fn $case() {
-                let subject = $subject().await;
-                $crate::contract::$module::$case(&subject).await;
-            }
-        )*
+    (@cases $subject:path; $($runtime:ident = $value:expr)?, $($module:ident :: $case:ident),* $(,)?) => {
+        $crate::contract_suite! { @each [$subject] [$($runtime = $value)?] $($module :: $case),* }
+    };
+    (@each $subject:tt $runtime:tt $($module:ident :: $case:ident),*) => {
+        $($crate::contract_suite! { @one $subject $runtime $module :: $case })*
+    };
+    (@one [$subject:path] [$($runtime:ident = $value:expr)?] $module:ident :: $case:ident) => {
+        #[tokio::test($($runtime = $value)?)]
+        async fn $case() {
+            let subject = $subject().await;
+            $crate::contract::$module::$case(&subject).await;
+        }
+    };
+    (@table, $($module:ident :: $case:ident),* $(,)?) => {
+        [$((stringify!($case), (|subject| Box::pin(async move { $crate::contract::$module::$case(&subject).await })) as $crate::contract::mutations::Case)),*]
     };
 }

@@ -9,6 +9,7 @@ use kernel::{SharedClock, SystemClock};
 use tokio::time::Instant;
 
 use crate::{
+    guards::Guards,
     hints::{HintBus, Hints, MemoryState, PublisherId},
     ports,
     store::ByteStore,
@@ -47,10 +48,17 @@ pub(crate) struct Core {
     pub(crate) store: Arc<dyn ByteStore>,
     pub(crate) config: EngineConfig,
     pub(crate) hints: Option<Hints>,
+    pub(crate) guards: Guards,
     began: Instant,
 }
 
 impl Core {
+    pub(crate) fn new(guards: Guards, store: Arc<dyn ByteStore>, config: EngineConfig) -> Self {
+        let began = Instant::now();
+        let hints = config.hints.clone().map(|bus| Hints::new(bus, config.publisher, began));
+        Self { store, config, hints, guards, began }
+    }
+
     /// Milliseconds since the engine was built, by a clock that never goes back.
     pub(crate) fn now_ms(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
@@ -60,9 +68,17 @@ impl Core {
 impl Engine {
     /// An engine over `store`.
     pub fn new(store: Arc<dyn ByteStore>, config: EngineConfig) -> Self {
-        let began = Instant::now();
-        let hints = config.hints.clone().map(|bus| Hints::new(bus, config.publisher, began));
-        let core = Arc::new(Core { store, config, hints, began });
+        Self::guarded_by(Guards::ALL, store, config)
+    }
+
+    /// An engine with a guard switched off; only to see that somebody notices.
+    #[cfg(feature = "contract-suite")]
+    pub fn with_guards(guards: Guards, store: Arc<dyn ByteStore>, config: EngineConfig) -> Self {
+        Self::guarded_by(guards, store, config)
+    }
+
+    fn guarded_by(guards: Guards, store: Arc<dyn ByteStore>, config: EngineConfig) -> Self {
+        let core = Arc::new(Core::new(guards, store, config));
         let caches = ports::all(&core);
         if let Some(hints) = &core.hints {
             hints.begin();

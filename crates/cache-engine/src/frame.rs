@@ -10,8 +10,12 @@ use std::time::Duration;
 use cache_ports::keyspace::Keyspace;
 use kernel::Version;
 
-use crate::store::LeaseToken;
+use crate::{
+    guards::{Guard, Guards},
+    store::LeaseToken,
+};
 
+pub(crate) use judge::judge_by;
 pub use judge::{Rejection, Verdict, judge};
 
 /// Length of the header.
@@ -36,7 +40,7 @@ pub(crate) mod offset {
     pub const BODY_LEN: usize = 60;
 }
 
-const COMPRESSED: u8 = 1;
+pub(crate) const COMPRESSED: u8 = 1;
 
 /// What a frame is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -162,8 +166,13 @@ pub struct Oversize;
 
 /// Writes a value or negative frame.
 pub fn write(content: &Content<'_>) -> Result<Vec<u8>, Oversize> {
+    write_by(Guards::ALL, content)
+}
+
+/// The same with these guards.
+pub(crate) fn write_by(guards: Guards, content: &Content<'_>) -> Result<Vec<u8>, Oversize> {
     let payload = content.payload.unwrap_or_default();
-    if payload.len() > max_payload(content.keyspace) {
+    if guards.has(Guard::Size) && payload.len() > max_payload(content.keyspace) {
         return Err(Oversize);
     }
     let compress = payload.len() > content.keyspace.size.compress_above_bytes as usize;

@@ -13,7 +13,7 @@ use tracing::Instrument;
 
 use crate::{
     flight::Takeoff,
-    frame::{self, Content, Life, Verdict, judge},
+    frame::{self, Content, Life, Verdict, judge_by},
     read_through::{Address, Approach, Cached, Found, ReadThrough},
     store::{FillReply, FillRequest, LeaseReply, LeaseRequest, LeaseToken, Place, StoreError},
 };
@@ -185,7 +185,8 @@ impl<T: Cached> ReadThrough<T> {
         let Ok(Some(stored)) = self.core.store.read(Place { workload: keyspace.workload, key }).await else {
             return false;
         };
-        let noted = matches!(judge(keyspace, key, Version::ZERO, &stored), Verdict::Negative { .. });
+        let noted =
+            matches!(judge_by(self.core.guards, keyspace, key, Version::ZERO, &stored), Verdict::Negative { .. });
         if noted {
             self.meters.hit_negative.increment(1);
         }

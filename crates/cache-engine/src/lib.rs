@@ -7,6 +7,7 @@
 mod engine;
 mod flight;
 mod fresh;
+mod guards;
 mod memory;
 mod memory_tier;
 mod meters;
@@ -22,6 +23,7 @@ pub mod hints;
 pub mod protocol;
 pub mod store;
 pub use engine::{Engine, EngineConfig};
+pub use guards::{Guard, Guards};
 pub use memory::MemoryStore;
 pub use none::NoStore;
 pub use store::{ByteStore, Place, StoreError, Stored};

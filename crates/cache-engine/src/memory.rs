@@ -18,7 +18,8 @@ use tokio::time::Instant;
 use crate::{
     counting::{Count, weigh},
     frame::{HEADER_BYTES, offset},
-    protocol::{self, Change, Current, Guards},
+    guards::{Guard, Guards},
+    protocol::{self, Change, Current},
     store::{
         ByteStore, CountReply, CountRequest, FillReply, FillRequest, InvalidateReply, LeaseReply, LeaseRequest,
         LeaseToken, Place, StoreError, Stored,
@@ -202,7 +203,7 @@ impl ByteStore for MemoryStore {
     }
 
     async fn lease(&self, at: Place<'_>, request: LeaseRequest) -> Result<LeaseReply, StoreError> {
-        Ok(self.change(at, |current| protocol::lease(current, &request)))
+        Ok(self.change(at, |current| protocol::lease(current, &request, self.guards)))
     }
 
     async fn fill(&self, at: Place<'_>, request: FillRequest<'_>) -> Result<FillReply, StoreError> {
@@ -219,7 +220,7 @@ impl ByteStore for MemoryStore {
     }
 
     async fn discard(&self, at: Place<'_>, header: &[u8; HEADER_BYTES]) -> Result<(), StoreError> {
-        self.change(at, |current| (protocol::discard(current, header), ()));
+        self.change(at, |current| (protocol::discard(current, header, self.guards), ()));
         Ok(())
     }
 
@@ -237,7 +238,7 @@ impl ByteStore for MemoryStore {
 
     async fn release(&self, at: Place<'_>, token: LeaseToken) -> Result<bool, StoreError> {
         Ok(self.change(at, |current| match current {
-            Some(current) if current.bytes == token.0 => (Change::Remove, true),
+            Some(current) if current.bytes == token.0 || !self.guards.has(Guard::LockOwner) => (Change::Remove, true),
             _ => (Change::Keep, false),
         }))
     }

@@ -11,6 +11,7 @@ use kernel::Version;
 
 use crate::{
     frame::{self, Glance, HEADER_BYTES, Header, Kind, offset},
+    guards::{Guard, Guards},
     store::{FillReply, FillRequest, InvalidateReply, LeaseReply, LeaseRequest, LeaseToken},
 };
 
@@ -48,29 +49,6 @@ pub enum Change {
     Remove,
 }
 
-/// Guards that can be switched off, to see that the model notices. Production code has no way to build another value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Guards {
-    pub(crate) lease: bool,
-    pub(crate) version: bool,
-    pub(crate) tombstone: bool,
-}
-
-impl Guards {
-    /// All guards on.
-    pub const ALL: Self = Self { lease: true, version: true, tombstone: true };
-
-    /// Fills need no lease.
-    #[cfg(feature = "contract-suite")]
-    pub const WITHOUT_LEASE: Self = Self { lease: false, ..Self::ALL };
-    /// Fills may be older than what is remembered.
-    #[cfg(feature = "contract-suite")]
-    pub const WITHOUT_VERSION: Self = Self { version: false, ..Self::ALL };
-    /// Invalidations delete and remember nothing.
-    #[cfg(feature = "contract-suite")]
-    pub const WITHOUT_TOMBSTONE: Self = Self { tombstone: false, ..Self::ALL };
-}
-
 enum Seen {
     Nothing,
     Newer,
@@ -87,10 +65,10 @@ fn see(current: Option<Current<'_>>) -> Seen {
 }
 
 /// Asks to be the one who loads.
-pub fn lease(current: Option<Current<'_>>, request: &LeaseRequest) -> (Change, LeaseReply) {
+pub fn lease(current: Option<Current<'_>>, request: &LeaseRequest, guards: Guards) -> (Change, LeaseReply) {
     let (header, remaining) = match see(current) {
-        Seen::Newer => return (Change::Keep, LeaseReply::Present),
-        Seen::Nothing => {
+        Seen::Newer if guards.has(Guard::Newer) => return (Change::Keep, LeaseReply::Present),
+        Seen::Nothing | Seen::Newer => {
             let frame = frame::lease(request.token).to_vec();
             return (Change::Put { frame, ttl: request.ttl }, LeaseReply::Granted { at_least: Version::ZERO });
         }
@@ -119,10 +97,10 @@ pub fn fill(current: Option<Current<'_>>, request: &FillRequest<'_>, guards: Gua
         Seen::Frame(header, _) => Some(header),
     };
     let holds_lease = known.is_some_and(|header| header.token == Some(request.token));
-    if guards.lease && !holds_lease {
+    if guards.has(Guard::Lease) && !holds_lease {
         return (Change::Keep, FillReply::LeaseLost);
     }
-    if guards.version && known.is_some_and(|header| request.version < header.version) {
+    if guards.has(Guard::Version) && known.is_some_and(|header| request.version < header.version) {
         // The lease is given back at once, so that somebody with a newer answer need not wait for it to run out.
         return (unmark(), FillReply::OlderThanKnown);
     }
@@ -156,22 +134,22 @@ pub fn invalidate(
 ) -> (Change, InvalidateReply) {
     if let Seen::Frame(header, _) = see(current) {
         let remembers = matches!(header.kind, Kind::Value | Kind::Tombstone);
-        if remembers && header.version >= at_least {
+        if remembers && header.version >= at_least && guards.has(Guard::Event) {
             return (Change::Keep, InvalidateReply::NotOlder);
         }
     }
-    if !guards.tombstone {
+    if !guards.has(Guard::Tombstone) {
         return (Change::Remove, InvalidateReply::Tombstoned);
     }
     (Change::Put { frame: frame::tombstone(at_least).to_vec(), ttl }, InvalidateReply::Tombstoned)
 }
 
 /// Removes a frame that cannot be used, if it is still the one with this header.
-pub fn discard(current: Option<Current<'_>>, header: &[u8; HEADER_BYTES]) -> Change {
+pub fn discard(current: Option<Current<'_>>, header: &[u8; HEADER_BYTES], guards: Guards) -> Change {
     // The lease fields may have changed since it was read; they say nothing about what the frame holds.
     let same = current.and_then(|current| current.bytes.first_chunk::<HEADER_BYTES>()).is_some_and(|there| {
         there[..offset::TOKEN] == header[..offset::TOKEN] && there[offset::CHECKSUM..] == header[offset::CHECKSUM..]
     });
     let tombstone = header[offset::KIND] == Kind::Tombstone.byte();
-    if same && !tombstone { Change::Remove } else { Change::Keep }
+    if (same || !guards.has(Guard::Discard)) && !tombstone { Change::Remove } else { Change::Keep }
 }

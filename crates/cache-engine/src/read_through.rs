@@ -19,7 +19,8 @@ use tracing::Instrument;
 use crate::{
     engine::Core,
     flight::{Boarding, Flights},
-    frame::{self, Content, HEADER_BYTES, Life, Oversize, Rejection, Verdict, judge},
+    frame::{self, Content, HEADER_BYTES, Life, Oversize, Rejection, Verdict, judge_by},
+    guards::Guard,
     hints::{KeyHash, Told},
     memory_tier::{Keep, MemoryTier, Ticket},
     meters::Meters,
@@ -156,7 +157,9 @@ impl<T: Cached> ReadThrough<T> {
         if let (Some(hash), Some(tier)) = (hash, &self.tier) {
             tier.apply(hash, at_least, self.core.now_ms());
         }
-        self.flights.close(key.packed().as_slice());
+        if self.core.guards.has(Guard::Flight) {
+            self.flights.close(key.packed().as_slice());
+        }
         let remembered = self.keyspace.ttl.tombstone.unwrap_or(self.keyspace.ttl.hard);
         let span = tracing::info_span!("cache_invalidate", keyspace = self.keyspace.name, version = at_least.get());
         let outcome = self.core.store.invalidate(self.place(&text), at_least, remembered).instrument(span).await;
@@ -227,7 +230,7 @@ impl<T: Cached> ReadThrough<T> {
                 return Found::OutOfReach;
             }
         };
-        match judge(self.keyspace, &address.text, min, &stored) {
+        match judge_by(self.core.guards, self.keyspace, &address.text, min, &stored) {
             Verdict::Value { version, age, fresh_for, payload } => match serde_json::from_slice::<T>(&payload) {
                 Ok(value) => self.hit(address, Arc::new(value), payload, version, age, fresh_for),
                 Err(_) => self.reject(address, Rejection::Corrupt, None, &stored).await,
@@ -272,8 +275,10 @@ impl<T: Cached> ReadThrough<T> {
         self.meters.rejected(why);
         match why {
             // A newer program's value: replacing it would make the two programs take turns.
-            Rejection::NewerSchema => Found::OutOfReach,
-            Rejection::Expired | Rejection::OlderSchema | Rejection::Version => Found::Nothing { over },
+            Rejection::NewerSchema if self.core.guards.has(Guard::Newer) => Found::OutOfReach,
+            Rejection::NewerSchema | Rejection::Expired | Rejection::OlderSchema | Rejection::Version => {
+                Found::Nothing { over }
+            }
             Rejection::Tenant | Rejection::Identity | Rejection::Oversize | Rejection::Corrupt => {
                 if let Some(header) = stored.bytes.first_chunk::<HEADER_BYTES>() {
                     // If that fails the frame stays in the way until it ends: misses, but nothing wrong.
@@ -296,8 +301,8 @@ impl<T: Cached> ReadThrough<T> {
     /// The payload, where it may be sent as it is.
     pub(crate) fn sendable(&self, payload: Bytes) -> Option<Bytes> {
         match self.keyspace.exposure {
-            Exposure::Public => Some(payload),
-            Exposure::Internal => None,
+            Exposure::Internal if self.core.guards.has(Guard::Exposure) => None,
+            Exposure::Public | Exposure::Internal => Some(payload),
         }
     }
 
@@ -314,6 +319,7 @@ impl<T: Cached> ReadThrough<T> {
         payload: Option<&[u8]>,
     ) -> Result<Vec<u8>, Oversize> {
         let generated_at_ms = self.core.config.clock.now().timestamp_millis();
-        frame::write(&Content { keyspace: self.keyspace, key, version, life, generated_at_ms, payload })
+        let content = Content { keyspace: self.keyspace, key, version, life, generated_at_ms, payload };
+        frame::write_by(self.core.guards, &content)
     }
 }

@@ -26,6 +26,7 @@ pub struct Authority {
 enum Manner {
     Answers,
     AfterAWhile,
+    AfterOthers,
     Fails,
     Panics,
 }
@@ -61,6 +62,11 @@ impl Authority {
     /// Takes as long as a slow query.
     pub fn slow(version: u64) -> Self {
         Self { manner: Manner::AfterAWhile, ..Self::with(version) }
+    }
+
+    /// Answers after others had their turn, so that loads overlap.
+    pub fn yielding(version: u64) -> Self {
+        Self { manner: Manner::AfterOthers, ..Self::with(version) }
     }
 
     /// Cannot be asked.
@@ -125,6 +131,12 @@ impl Authority {
             }
             Manner::AfterAWhile => {
                 tokio::time::sleep(Duration::from_millis(20)).await;
+                Ok(())
+            }
+            Manner::AfterOthers => {
+                for _ in 0..8 {
+                    tokio::task::yield_now().await;
+                }
                 Ok(())
             }
             Manner::Fails => Err(Away),

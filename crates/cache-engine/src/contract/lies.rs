@@ -70,6 +70,34 @@ pub async fn what_is_not_ours_is_rejected_and_replaced(subject: &dyn Subject) {
     }
 }
 
+/// Whole and of the right key, but more than the keyspace allows: a program with a larger limit wrote it.
+pub async fn a_value_too_big_is_rejected_where_it_is_read(subject: &dyn Subject) {
+    let caches = process(subject);
+    for driver in drivers::all() {
+        let (tenant, own) = genuine(subject, &driver, 1).await;
+        let key = (driver.key)(&tenant, 1);
+        let limit = driver.keyspace.size.max_bytes as usize;
+        let mut payload = driver.get(&caches, &tenant, &Authority::with(9)).await.value.to_string().into_bytes();
+        payload.resize(limit + 1, b' ');
+        let packed = lz4_flex::block::compress_prepend_size(&payload);
+        let mut too_big = own[..HEADER_BYTES + key.len()].to_vec();
+        too_big.extend_from_slice(&packed);
+        let body_len = u32::try_from(packed.len()).expect("a small frame").to_be_bytes();
+        too_big[offset::BODY_LEN..offset::BODY_LEN + 4].copy_from_slice(&body_len);
+        too_big[offset::FLAGS] = crate::frame::COMPRESSED;
+        let sum = crate::frame::checksum(&too_big);
+        too_big[offset::CHECKSUM..offset::CHECKSUM + 4].copy_from_slice(&sum.to_be_bytes());
+        subject.plant(driver.place(&key), &too_big, Some(LONG)).await;
+        let told = driver.get(&caches, &tenant, &Authority::with(10)).await;
+        assert_eq!(
+            (told.version, told.source),
+            (Some(Version::new(10)), Some(ServedFrom::Authority)),
+            "{}",
+            driver.keyspace.name
+        );
+    }
+}
+
 /// A frame of another schema, its checksum right.
 fn with_schema(mut frame: Vec<u8>, schema: u16) -> Vec<u8> {
     frame[offset::SCHEMA..offset::SCHEMA + 2].copy_from_slice(&schema.to_be_bytes());

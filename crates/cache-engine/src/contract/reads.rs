@@ -13,7 +13,7 @@ use super::{
     Subject,
     authority::Authority,
     drivers::{self, Driver},
-    new_tenant, over, process, samples, until,
+    new_tenant, process, remembering_process, samples, until,
 };
 use crate::frame::{self, Content, Life};
 
@@ -39,7 +39,7 @@ pub async fn a_miss_loads_and_the_next_read_hits(subject: &dyn Subject) {
 
 /// Where declared, the store is not asked again; everywhere else it is. Nobody tells these processes what changes.
 pub async fn memory_serves_what_never_changes(subject: &dyn Subject) {
-    let caches = over(subject.store(), true);
+    let caches = remembering_process(subject);
     for driver in drivers::all() {
         let (tenant, authority) = (new_tenant(), Authority::with(3));
         let loaded = driver.get(&caches, &tenant, &authority).await;
@@ -48,7 +48,7 @@ pub async fn memory_serves_what_never_changes(subject: &dyn Subject) {
         let tier = if never_changes { ServedFrom::L1 } else { ServedFrom::L2 };
         assert_eq!((again.source, &again.value), (Some(tier), &loaded.value), "{}", driver.keyspace.name);
         // Another process finds it in the store, and keeps it from there.
-        let other = over(subject.store(), true);
+        let other = remembering_process(subject);
         let found = driver.get(&other, &tenant, &authority).await;
         let kept = driver.get(&other, &tenant, &authority).await;
         assert_eq!((found.source, kept.source), (Some(ServedFrom::L2), Some(tier)), "{}", driver.keyspace.name);
@@ -145,7 +145,7 @@ pub async fn an_expired_value_is_not_served(subject: &dyn Subject) {
 
 /// The caller gets it all the same.
 pub async fn a_value_too_big_is_served_and_not_kept(subject: &dyn Subject) {
-    let caches = over(subject.store(), true);
+    let caches = remembering_process(subject);
     let (tenant, authority) = (new_tenant(), Authority::with(1));
     let keyspace = &cache_ports::catalog::keyspaces::OFFERING;
     let text = "x".repeat(keyspace.size.max_bytes as usize + 1);

@@ -9,7 +9,10 @@ use cache_ports::keyspace::Keyspace;
 use kernel::Version;
 
 use super::{COMPRESSED, Glance, HEADER_BYTES, Kind, array, checksum, glance, max_payload, offset};
-use crate::store::Stored;
+use crate::{
+    guards::{Guard, Guards},
+    store::Stored,
+};
 
 /// Why a frame cannot be used. Each is a miss, counted by its reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,8 +62,13 @@ pub enum Verdict {
 
 /// Judges what lies under `key`, for a caller who demands at least `min`.
 pub fn judge(keyspace: &Keyspace, key: &str, min: Version, stored: &Stored) -> Verdict {
+    judge_by(Guards::ALL, keyspace, key, min, stored)
+}
+
+/// The same with these guards.
+pub(crate) fn judge_by(guards: Guards, keyspace: &Keyspace, key: &str, min: Version, stored: &Stored) -> Verdict {
     let bytes = &stored.bytes;
-    if bytes.len() > HEADER_BYTES + key.len() + max_payload(keyspace) {
+    if guards.has(Guard::Size) && bytes.len() > HEADER_BYTES + key.len() + max_payload(keyspace) {
         return Verdict::Rejected(Rejection::Oversize, None);
     }
     let header = match glance(bytes) {
@@ -72,31 +80,37 @@ pub fn judge(keyspace: &Keyspace, key: &str, min: Version, stored: &Stored) -> V
         return Verdict::Nothing;
     }
     let reject = |why| Verdict::Rejected(why, Some(header.version));
-    let frame = match Frame::parse(bytes) {
+    let frame = match Frame::parse(bytes, guards) {
         Ok(frame) => frame,
         Err(why) => return Verdict::Rejected(why, None),
     };
-    if let Err(why) = belongs(key, frame.identity) {
+    if guards.has(Guard::Identity)
+        && let Err(why) = belongs(key, frame.identity)
+    {
         return Verdict::Rejected(why, None);
     }
-    if frame.schema > keyspace.schema.current {
-        return reject(Rejection::NewerSchema);
+    if guards.has(Guard::Schema)
+        && let Err(why) = frame.readable(keyspace)
+    {
+        return reject(why);
     }
-    if frame.schema < keyspace.schema.oldest_readable {
-        return reject(Rejection::OlderSchema);
-    }
-    let Some(remaining) = stored.remaining else { return Verdict::Rejected(Rejection::Corrupt, None) };
-    let age = frame.hard.saturating_sub(remaining);
-    if remaining.is_zero() || age >= frame.hard {
-        return reject(Rejection::Expired);
-    }
+    let age = match frame.age(stored.remaining) {
+        Ok(age) => age,
+        Err(_) if !guards.has(Guard::Life) => Duration::ZERO,
+        Err(Rejection::Expired) => return reject(Rejection::Expired),
+        Err(why) => return Verdict::Rejected(why, None),
+    };
     if header.kind == Kind::Negative {
-        return if min > Version::ZERO { reject(Rejection::Version) } else { Verdict::Negative { age } };
+        return if guards.has(Guard::Demand) && min > Version::ZERO {
+            reject(Rejection::Version)
+        } else {
+            Verdict::Negative { age }
+        };
     }
-    if header.version < min {
+    if guards.has(Guard::Demand) && header.version < min {
         return reject(Rejection::Version);
     }
-    match frame.unpack(bytes, keyspace) {
+    match frame.unpack(bytes, keyspace, guards) {
         Ok(payload) => {
             Verdict::Value { version: header.version, age, fresh_for: frame.soft.saturating_sub(age), payload }
         }
@@ -124,12 +138,13 @@ struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    fn parse(bytes: &'a [u8]) -> Result<Self, Rejection> {
+    fn parse(bytes: &'a [u8], guards: Guards) -> Result<Self, Rejection> {
         let header = bytes.first_chunk::<HEADER_BYTES>().ok_or(Rejection::Corrupt)?;
         let identity_len = usize::from(u16::from_be_bytes(array(header, offset::IDENTITY_LEN)));
         let body_len = u32::from_be_bytes(array(header, offset::BODY_LEN)) as usize;
         let body_at = HEADER_BYTES + identity_len;
-        if bytes.len() != body_at + body_len || u32::from_be_bytes(array(header, offset::CHECKSUM)) != checksum(bytes) {
+        let whole = u32::from_be_bytes(array(header, offset::CHECKSUM)) == checksum(bytes);
+        if bytes.len() != body_at + body_len || (guards.has(Guard::Checksum) && !whole) {
             return Err(Rejection::Corrupt);
         }
         let flags = header[offset::FLAGS];
@@ -147,8 +162,25 @@ impl<'a> Frame<'a> {
         })
     }
 
-    fn unpack(&self, bytes: &Bytes, keyspace: &Keyspace) -> Result<Bytes, Rejection> {
-        let limit = max_payload(keyspace);
+    fn readable(&self, keyspace: &Keyspace) -> Result<(), Rejection> {
+        if self.schema > keyspace.schema.current {
+            Err(Rejection::NewerSchema)
+        } else if self.schema < keyspace.schema.oldest_readable {
+            Err(Rejection::OlderSchema)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Time since it was filled, by what the store has counted down.
+    fn age(&self, remaining: Option<Duration>) -> Result<Duration, Rejection> {
+        let remaining = remaining.ok_or(Rejection::Corrupt)?;
+        let age = self.hard.saturating_sub(remaining);
+        if remaining.is_zero() || age >= self.hard { Err(Rejection::Expired) } else { Ok(age) }
+    }
+
+    fn unpack(&self, bytes: &Bytes, keyspace: &Keyspace, guards: Guards) -> Result<Bytes, Rejection> {
+        let limit = if guards.has(Guard::Size) { max_payload(keyspace) } else { usize::MAX };
         let body = bytes.slice(self.body_at..);
         if !self.compressed {
             return if body.len() > limit { Err(Rejection::Oversize) } else { Ok(body) };

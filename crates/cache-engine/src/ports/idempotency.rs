@@ -8,7 +8,7 @@ use kernel::{ContentHash, TenantId, Version};
 
 use crate::{
     engine::Core,
-    frame::{self, Content, Life, Verdict, judge},
+    frame::{self, Content, Life, Verdict, judge_by},
     meters::Meters,
     store::Place,
 };
@@ -40,7 +40,7 @@ impl FastIdempotencyCache for Idempotency {
             self.meters.miss_absent.increment(1);
             return None;
         };
-        match judge(keyspace, &key, Version::ZERO, &stored) {
+        match judge_by(self.core.guards, keyspace, &key, Version::ZERO, &stored) {
             Verdict::Value { payload, .. } => {
                 self.meters.hit_l2.increment(1);
                 serde_json::from_slice(&payload).ok()

@@ -17,6 +17,7 @@ use fred::{
 use futures::TryStreamExt;
 
 /// See the module.
+#[derive(Clone)]
 pub struct RedisSubject {
     store: Arc<RedisStore>,
     hands: Client,
