@@ -8,6 +8,7 @@ mod isolation;
 mod refusals;
 mod retail;
 mod sale;
+mod signals;
 mod trace;
 
 /// The executable these tests were built with.

@@ -5,6 +5,7 @@
 
 pub mod authority;
 pub mod coordination;
+pub mod counters;
 pub mod drivers;
 pub mod hints;
 pub mod invalidation;
@@ -46,6 +47,8 @@ pub trait Subject: Send + Sync + 'static {
     async fn plant(&self, at: Place<'_>, bytes: &[u8], ttl: Option<Duration>);
     /// What lies under a key, past the protocol.
     async fn peek(&self, at: Place<'_>) -> Option<Stored>;
+    /// What is left of the life of whatever lies under a key, a frame or not; `None` when nothing does, or it has no end.
+    async fn life(&self, at: Place<'_>) -> Option<Duration>;
     /// The guards of the engines that a case puts over the store.
     fn guards(&self) -> Guards {
         Guards::ALL
@@ -96,6 +99,10 @@ impl Subject for MemorySubject {
 
     fn guards(&self) -> Guards {
         self.guards
+    }
+
+    async fn life(&self, at: Place<'_>) -> Option<Duration> {
+        self.store.life(at.key)
     }
 }
 
@@ -207,6 +214,11 @@ macro_rules! contract_suite {
             coordination::an_exhausted_caller_costs_no_round_trip,
             coordination::processes_together_never_exceed_a_limit,
             coordination::a_done_command_is_remembered_byte_for_byte,
+            counters::a_count_is_what_all_processes_counted,
+            counters::units_are_taken_once_however_many_take,
+            counters::the_most_counted_come_first_and_few_are_kept,
+            counters::a_count_ends_a_day_after_its_first_unit,
+            counters::a_flushed_store_counts_from_the_beginning,
             model::no_sampled_interleaving_leaves_an_old_value,
         }
     };

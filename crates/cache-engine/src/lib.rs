@@ -17,11 +17,14 @@ mod read_through;
 
 #[cfg(feature = "contract-suite")]
 pub mod contract;
+pub mod counters;
 pub mod counting;
 pub mod frame;
 pub mod hints;
 pub mod protocol;
 pub mod store;
+
+pub use counters::CounterStore;
 pub use engine::{Engine, EngineConfig};
 pub use guards::{Guard, Guards};
 pub use memory::MemoryStore;

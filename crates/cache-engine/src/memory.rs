@@ -3,6 +3,8 @@
 //! Owns the table and its bound. It stands in for Redis in development without one, and in tests. Time is the runtime's own
 //! clock, so a paused test clock moves it. Must never decide anything: the protocol and the arithmetic are elsewhere.
 
+mod counters;
+
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -16,6 +18,7 @@ use kernel::Version;
 use tokio::time::Instant;
 
 use crate::{
+    counters::CounterStore,
     counting::{Count, weigh},
     frame::{HEADER_BYTES, offset},
     guards::{Guard, Guards},
@@ -40,6 +43,7 @@ const DEVELOPMENT: Bound = Bound { entries: 200_000, bytes: 256 * 1024 * 1024 };
 #[derive(Debug)]
 pub struct MemoryStore {
     table: Mutex<Table>,
+    counters: counters::MemoryCounters,
     began: Instant,
     guards: Guards,
 }
@@ -77,13 +81,20 @@ impl MemoryStore {
     }
 
     fn guarded_by(guards: Guards) -> Self {
-        Self { table: Mutex::new(Table::bounded_by(DEVELOPMENT)), began: Instant::now(), guards }
+        Self {
+            table: Mutex::new(Table::bounded_by(DEVELOPMENT)),
+            counters: counters::MemoryCounters::default(),
+            began: Instant::now(),
+            guards,
+        }
     }
 
     /// Forgets everything.
     pub fn flush(&self) {
         let mut table = self.lock();
         *table = Table::bounded_by(table.bound);
+        drop(table);
+        self.counters.flush();
     }
 
     /// Forgets one key, as an eviction would.
@@ -99,6 +110,11 @@ impl MemoryStore {
     /// What lies under a key.
     pub fn peek(&self, key: &str) -> Option<Stored> {
         self.lock().stored(key, Instant::now())
+    }
+
+    /// What is left of the life of whatever lies under a key.
+    pub fn life(&self, key: &str) -> Option<Duration> {
+        self.peek(key).and_then(|stored| stored.remaining).or_else(|| self.counters.life(key))
     }
 
     /// A panic while the table was locked leaves at worst one entry less.
@@ -246,6 +262,10 @@ impl ByteStore for MemoryStore {
     async fn count(&self, requests: &[CountRequest<'_>]) -> Result<Vec<CountReply>, StoreError> {
         let now_us = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
         Ok(self.lock().count(requests, now_us))
+    }
+
+    fn counters(&self) -> &dyn CounterStore {
+        &self.counters
     }
 }
 

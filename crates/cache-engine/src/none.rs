@@ -9,6 +9,7 @@ use cache_ports::keyspace::Workload;
 use kernel::Version;
 
 use crate::{
+    counters::{CounterStore, Taken},
     frame::HEADER_BYTES,
     store::{
         ByteStore, CountReply, CountRequest, FillReply, FillRequest, InvalidateReply, LeaseReply, LeaseRequest,
@@ -68,6 +69,36 @@ impl ByteStore for NoStore {
     }
 
     async fn count(&self, _requests: &[CountRequest<'_>]) -> Result<Vec<CountReply>, StoreError> {
+        Err(StoreError::Unavailable)
+    }
+}
+
+#[async_trait]
+impl CounterStore for NoStore {
+    async fn add(&self, _share: &str, _units: u64, _life: Duration) -> Result<(), StoreError> {
+        Err(StoreError::Unavailable)
+    }
+
+    async fn sum(&self, _shares: &[String]) -> Result<u64, StoreError> {
+        Err(StoreError::Unavailable)
+    }
+
+    async fn take(&self, _shares: &[String]) -> Result<Taken, StoreError> {
+        Err(StoreError::Unavailable)
+    }
+
+    async fn rank(
+        &self,
+        _list: &str,
+        _member: &str,
+        _total: u64,
+        _keep: u16,
+        _life: Duration,
+    ) -> Result<(), StoreError> {
+        Err(StoreError::Unavailable)
+    }
+
+    async fn top(&self, _list: &str, _limit: u16) -> Result<Vec<(String, u64)>, StoreError> {
         Err(StoreError::Unavailable)
     }
 }

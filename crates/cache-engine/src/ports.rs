@@ -3,6 +3,7 @@
 //! Owns which keyspace serves which method. Must never hold a rule that belongs to all of them.
 
 mod catalog;
+mod counters;
 mod idempotency;
 mod inventory;
 mod locks;
@@ -28,5 +29,6 @@ pub(crate) fn all(core: &Arc<Core>) -> Caches {
         idempotency: Arc::new(idempotency::Idempotency::over(core)),
         locks: Arc::new(locks::Locks::over(core)),
         rate: Arc::new(rate::Rate::over(core)),
+        counters: Arc::new(counters::Counters::over(core)),
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::frame::HEADER_BYTES;
+use crate::{NoStore, counters::CounterStore, frame::HEADER_BYTES};
 
 pub use cache_ports::{
     RateAlgorithm,
@@ -187,4 +187,9 @@ pub trait ByteStore: Send + Sync + 'static {
     /// Takes units from all limits or from none, by the store's own clock. A shadow that is exhausted takes none itself and
     /// stops no other.
     async fn count(&self, requests: &[CountRequest<'_>]) -> Result<Vec<CountReply>, StoreError>;
+
+    /// Live counts, where the store has them. Where it has none they are left out.
+    fn counters(&self) -> &dyn CounterStore {
+        &NoStore
+    }
 }

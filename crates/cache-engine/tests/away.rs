@@ -18,7 +18,7 @@ use cache_engine::{
         Version, Workload,
     },
 };
-use cache_ports::{CacheUnavailable, LockAttempt, LockKey, ServedFrom};
+use cache_ports::{CacheUnavailable, LockAttempt, LockKey, ServedFrom, counters::LiveCount};
 use kernel::ContentHash;
 
 /// Answers everything with one error, and counts.
@@ -91,6 +91,11 @@ async fn a_failing_store_is_asked_once_a_read_and_changes_no_answer() {
         }
         let lock = LockKey::CacheWarm { tenant: new_tenant(), key_hash: ContentHash::of_bytes(b"x") };
         assert!(matches!(caches.locks.try_acquire(lock, Duration::from_secs(1)).await, LockAttempt::Unavailable));
+        let (tenant, object) = (new_tenant(), uuid::Uuid::now_v7());
+        caches.counters.count(&tenant, LiveCount::OfferingViews, object);
+        caches.counters.flush().await;
+        assert_eq!(caches.counters.sum(&tenant, LiveCount::OfferingViews, object).await, None);
+        assert_eq!(caches.counters.most_counted(&tenant, LiveCount::OfferingViews, 1).await, None);
     }
 }
 

@@ -13,7 +13,10 @@ use cache_engine::{
         new_tenant, over,
     },
 };
-use cache_ports::{LockKey, RateAlgorithm, RateCheck, RateDimension, RatePolicy};
+use cache_ports::{
+    LockKey, RateAlgorithm, RateCheck, RateDimension, RatePolicy,
+    counters::{LiveCount, Tally},
+};
 use kernel::{ContentHash, TenantId, Version};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
@@ -120,4 +123,42 @@ fn hints_are_counted_by_keyspace() {
     shows(&page, flushes);
     shows(&page, r#"cache_in_memory_bypassed{keyspace="active publication pointer"} 0"#);
     assert!(!page.contains(tenant.as_str()), "{page}");
+}
+
+#[test]
+fn counts_reach_the_metrics_once_and_without_tenant_or_object() {
+    let (tenant, object) = (new_tenant(), uuid::Uuid::now_v7());
+    let page = scraped(async || {
+        let subject = MemorySubject::default();
+        let (one, other) = (over(subject.store(), false), over(subject.store(), false));
+        for caches in [&one, &other, &one] {
+            caches.counters.count(&tenant, LiveCount::OfferingViews, object);
+        }
+        for caches in [&one, &other, &one] {
+            caches.counters.flush().await;
+        }
+        let nowhere = over(Arc::new(NoStore), false);
+        nowhere.counters.count(&tenant, LiveCount::OfferingViews, object);
+        nowhere.counters.flush().await;
+    });
+    shows(&page, "catalog_offering_views_total 3");
+    shows(&page, r#"cache_counts_skipped_total{keyspace="live counter",step="write",reason="unavailable"} 1"#);
+    assert!(!page.contains(tenant.as_str()) && !page.contains(&object.to_string()), "{page}");
+}
+
+/// Without anybody asking for it. The clock is paused: it goes on while everybody waits.
+#[tokio::test(start_paused = true)]
+async fn a_count_is_written_out_and_moved_behind_the_request() {
+    let subject = MemorySubject::default();
+    let (one, other) = (over(subject.store(), false), over(subject.store(), false));
+    let (tenant, object) = (new_tenant(), uuid::Uuid::now_v7());
+    for round in 1..=2 {
+        one.counters.count(&tenant, LiveCount::OfferingViews, object);
+        assert_eq!(other.counters.sum(&tenant, LiveCount::OfferingViews, object).await, Some(round - 1));
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(other.counters.sum(&tenant, LiveCount::OfferingViews, object).await, Some(round));
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let listed = other.counters.most_counted(&tenant, LiveCount::OfferingViews, 1).await;
+        assert_eq!(listed, Some(vec![Tally { object, count: round }]));
+    }
 }

@@ -226,6 +226,8 @@ pub enum Authority {
     Table(&'static str),
     /// Computed from tables of PostgreSQL.
     Computed(&'static str),
+    /// The metrics, which get it from here: what is lost on the way is missing there.
+    Metrics,
     /// Nowhere: it is worth nothing a moment later.
     Ephemeral,
 }
@@ -319,6 +321,11 @@ pub enum Heat {
     Even,
     /// Single keys may be hot; the store carries them.
     Hot,
+    /// Single objects may be hot; each is spread over several keys, which lie on different nodes of a cluster.
+    Sharded {
+        /// How many keys.
+        shards: u16,
+    },
     /// Single keys may be hot; each process keeps them in its memory.
     HotInMemory {
         /// Most bytes of this keyspace in one process.
@@ -356,7 +363,7 @@ impl Keyspace {
             Heat::HotInMemory { max_bytes, max_age } | Heat::HintedInMemory { max_bytes, max_age } => {
                 Some((max_bytes, max_age))
             }
-            Heat::Even | Heat::Hot => None,
+            Heat::Even | Heat::Hot | Heat::Sharded { .. } => None,
         }
     }
 

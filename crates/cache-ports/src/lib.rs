@@ -6,6 +6,7 @@
 
 pub mod catalog;
 pub mod coordination;
+pub mod counters;
 pub mod inventory;
 pub mod key;
 pub mod keyspace;
@@ -24,6 +25,7 @@ pub use coordination::{
     CachedResponse, FastIdempotencyCache, LockAttempt, LockKey, LockLease, MAX_RATE_CHECKS, MAX_UNIT_MICROS,
     RateAlgorithm, RateCheck, RateDecision, RateDimension, RateLimiter, RatePolicy, ShortLivedLock, WithoutStore,
 };
+pub use counters::LiveCounters;
 pub use inventory::InventoryCache;
 pub use order::OrderCache;
 pub use pricing::PricingCache;
@@ -52,4 +54,6 @@ pub struct Caches {
     pub locks: Arc<dyn ShortLivedLock>,
     /// Rate limits.
     pub rate: Arc<dyn RateLimiter>,
+    /// Counts of what happens, on their way to the metrics.
+    pub counters: Arc<dyn LiveCounters>,
 }

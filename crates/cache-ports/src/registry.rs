@@ -6,7 +6,7 @@
 mod access;
 mod review;
 
-use crate::{catalog, coordination, inventory, keyspace::Keyspace, order, pricing, quote};
+use crate::{catalog, coordination, counters, inventory, keyspace::Keyspace, order, pricing, quote};
 
 pub use access::{HINT_CHANNEL, user_name, users_acl};
 pub use review::keyspaces_markdown;
@@ -20,6 +20,7 @@ pub fn all() -> impl Iterator<Item = &'static Keyspace> {
         order::keyspaces::KEYSPACES,
         inventory::keyspaces::KEYSPACES,
         coordination::keyspaces::KEYSPACES,
+        counters::keyspaces::KEYSPACES,
     ]
     .into_iter()
     .flatten()

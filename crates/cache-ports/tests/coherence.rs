@@ -103,3 +103,52 @@ fn incoherent_answers_are_refused() {
     refused("unbounded values", |k| k.size.max_bytes = 0);
     refused("no word on correctness", |k| k.correctness = "");
 }
+
+const COUNTED: &[Dimension] = &[TENANT, Dimension::id("thingId"), Dimension::number("n")];
+
+/// A count whose answers fit together.
+const fn sound_count() -> Keyspace {
+    Keyspace {
+        template: "thing:{tenant}:{thingId}:shard:{n}",
+        dimensions: COUNTED,
+        workload: Workload::Counter,
+        authority: Authority::Metrics,
+        coherence: Coherence::TtlOnly,
+        revalidation: Revalidation::NeverAnInput,
+        ttl: Ttl {
+            soft: Duration::from_hours(1),
+            hard: Duration::from_hours(1),
+            negative: None,
+            tombstone: None,
+            jitter_percent: 0,
+        },
+        loading: None,
+        heat: Heat::Sharded { shards: 4 },
+        on_unavailable: OnUnavailable::Skip,
+        ..sound()
+    }
+}
+
+const _: Keyspace = sound_count().declared();
+
+fn refused_count(what: &str, spoil: fn(&mut Keyspace)) {
+    let outcome = catch_unwind(|| {
+        let mut keyspace = sound_count();
+        spoil(&mut keyspace);
+        let _ = keyspace.declared();
+    });
+    assert!(outcome.is_err(), "{what} was accepted");
+}
+
+#[test]
+fn incoherent_counts_are_refused() {
+    refused_count("a value spread like a count", |k| k.workload = Workload::Catalog);
+    refused_count("one shard", |k| k.heat = Heat::Sharded { shards: 1 });
+    refused_count("shards in one slot", |k| k.slot = Slot::ByTenant);
+    refused_count("shards without a number", |k| k.dimensions = TENANT_FIRST);
+    refused_count("a count that a table decides", |k| k.authority = Authority::Table("catalog.thing"));
+    refused_count("a count that commands rest on", |k| k.revalidation = Revalidation::BeforeCommit);
+    refused_count("a count that is waited for", |k| k.on_unavailable = OnUnavailable::FallBackToAuthority);
+    refused_count("a count that never changes", |k| k.coherence = Coherence::Versioned);
+    refused("a value that only the metrics have", |k| k.authority = Authority::Metrics);
+}

@@ -6,6 +6,7 @@ use cache_ports::{
     LockKey, RateAlgorithm, RateCheck, RateDimension, RatePolicy,
     catalog::keyspaces as catalog,
     coordination::keyspaces as coordination,
+    counters::{LiveCount, keyspaces as counters},
     inventory::keyspaces as inventory,
     key::{self, Key, MAX_PACKED_BYTES, MAX_TEXT_BYTES},
     keyspace::{Coherence, DimensionKind, Keyspace, Slot},
@@ -164,6 +165,7 @@ fn policy() -> RatePolicy {
 fn texts(from: &Ingredients) -> Vec<(&'static str, String, String, Option<Vec<u8>>)> {
     let Ingredients { tenant, ids: [a, b], number, hashes: [h, g], texts: [actor, route, window] } = from;
     let version = Version::new(u64::from(*number));
+    let shard = u16::try_from(*number % 12).expect("a small number");
     let policy = policy();
     let check = RateCheck { policy: &policy, dimensions: &[RateDimension::User], actor, route };
     let warm = LockKey::CacheWarm { tenant: tenant.clone(), key_hash: *h };
@@ -196,6 +198,11 @@ fn texts(from: &Ingredients) -> Vec<(&'static str, String, String, Option<Vec<u8
         ),
         describe(coordination::lock_key(&warm), format!("{tenant:?}{h}")),
         describe(coordination::lock_key(&preview), format!("{tenant:?}{a}{h}")),
+        describe(
+            counters::live_counter_key(tenant, LiveCount::OfferingViews, *a, shard),
+            format!("{tenant:?}{a}{shard}"),
+        ),
+        describe(counters::most_counted_key(tenant, LiveCount::OfferingViews), format!("{tenant:?}")),
     ]
 }
 

@@ -7,6 +7,7 @@ mod breaker;
 mod cluster;
 mod config;
 mod connections;
+mod counters;
 mod hints;
 mod scripts;
 mod store;

@@ -14,6 +14,9 @@ pub(crate) struct Scripts {
     pub(crate) discard: Script,
     pub(crate) release: Script,
     pub(crate) count: Script,
+    pub(crate) counter_add: Script,
+    pub(crate) counter_take: Script,
+    pub(crate) counter_rank: Script,
 }
 
 const PRELUDE: &str = include_str!("scripts/prelude.lua");
@@ -32,6 +35,9 @@ impl Scripts {
                 include_str!("scripts/count_clock.lua"),
                 include_str!("scripts/count.lua")
             )),
+            counter_add: Script::from_lua(include_str!("scripts/counter_add.lua")),
+            counter_take: Script::from_lua(include_str!("scripts/counter_take.lua")),
+            counter_rank: Script::from_lua(include_str!("scripts/counter_rank.lua")),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use cache_engine::{
-    ByteStore, Place, StoreError, Stored,
+    ByteStore, CounterStore, Place, StoreError, Stored,
     counting::Rule,
     frame::{self, HEADER_BYTES},
     store::{
@@ -32,7 +32,7 @@ use crate::{
 /// See the module.
 pub struct RedisStore {
     pools: [Arc<Connections>; Pool::ALL.len()],
-    scripts: Scripts,
+    pub(crate) scripts: Scripts,
     prefix: String,
 }
 
@@ -82,7 +82,7 @@ impl RedisStore {
         }
     }
 
-    fn pool(&self, workload: Workload) -> &Connections {
+    pub(crate) fn pool(&self, workload: Workload) -> &Connections {
         match workload.pool() {
             Pool::Content => &self.pools[0],
             Pool::Preview => &self.pools[1],
@@ -93,7 +93,7 @@ impl RedisStore {
         }
     }
 
-    fn key(&self, key: &str) -> String {
+    pub(crate) fn key(&self, key: &str) -> String {
         [&self.prefix, key].concat()
     }
 }
@@ -238,6 +238,10 @@ impl ByteStore for RedisStore {
         }
         Ok(answer.chunks_exact(COUNT_FIELDS).map(count_reply).collect())
     }
+
+    fn counters(&self) -> &dyn CounterStore {
+        self
+    }
 }
 
 /// Numbers in the answer for one limit.
@@ -280,7 +284,7 @@ fn bytes(of: &[u8]) -> Value {
     Value::Bytes(Bytes::copy_from_slice(of))
 }
 
-fn millis(duration: Duration) -> Value {
+pub(crate) fn millis(duration: Duration) -> Value {
     Value::Integer(px(duration))
 }
 

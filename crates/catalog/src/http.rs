@@ -10,6 +10,7 @@ mod prices;
 mod problems;
 mod publications;
 mod specifications;
+mod views;
 
 use axum::{
     http::{StatusCode, header},
@@ -43,6 +44,7 @@ pub fn routes() -> OpenApiRouter<State> {
         .routes(routes!(publications::activate_publication))
         .routes(routes!(publications::search_publication))
         .routes(routes!(publications::read_frozen_offering))
+        .routes(routes!(views::most_viewed_offerings))
         .routes(routes!(configurations::validate_configuration))
 }
 

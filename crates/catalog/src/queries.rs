@@ -1,11 +1,12 @@
 //! Everything that reads, one function a question. Publications are read through the cache and nothing else is: a
 //! publication never changes, and the working copy must be seen as it is.
 
-use std::sync::Arc;
+use std::{future::ready, sync::Arc};
 
 use cache_ports::{
     Loaded, ReadResult,
     catalog::{ActivePublication, OfferingDocument, SearchPage},
+    counters::{LiveCount, Tally, keyspaces::RANKED},
     load,
 };
 use futures::{StreamExt, TryStreamExt, stream};
@@ -205,6 +206,36 @@ async fn load_page(
     let next_cursor = items.last().filter(|_| more).and_then(|last| seal(last.id));
     let page = SearchPage { items, next_cursor, generated_at: state.runtime.clock.now() };
     Ok(Loaded::immutable(exists.then_some(page)))
+}
+
+/// An offering and what its publication calls it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The offering.
+    pub id: OfferingId,
+    /// Its name.
+    pub name: String,
+}
+
+/// The offerings of a publication that people of the tenant looked at most lately, with about how often; `None` when the counts
+/// cannot be read now.
+pub async fn most_viewed(
+    state: &State,
+    tenant: &TenantId,
+    publication: PublicationId,
+    limit: Limit,
+) -> Result<Option<Vec<(Named, u64)>>, CatalogError> {
+    self::publication(state, tenant, publication).await?;
+    let counters = &state.runtime.caches.counters;
+    let Some(tallies) = counters.most_counted(tenant, LiveCount::OfferingViews, RANKED).await else { return Ok(None) };
+    let named = |tally: Tally| async move {
+        let served = frozen_offering(state, tenant, publication, tally.object.into()).await?;
+        let name = |document: &OfferingDocument| Named { id: document.id, name: document.name.clone() };
+        Ok::<_, CatalogError>(served.map(|served| (name(&served.value), tally.count)))
+    };
+    let reads = stream::iter(tallies).map(named).buffered(state.config.configuration_reads.max(1));
+    let known = reads.try_filter_map(|found| ready(Ok(found)));
+    Ok(Some(known.take(limit.get() as usize).try_collect().await?))
 }
 
 /// Judges a configuration by the frozen offerings it names. Fails with what is wrong, or if the publication is unknown.

@@ -15,6 +15,7 @@ use crate::{
     conditional::MIN_VERSION_HEADER,
     context::CORRELATION_ID_HEADER,
     idempotency::{IDEMPOTENCY_KEY_HEADER, IdempotencyKey},
+    sender::SERVICE_AGENT,
     telemetry,
 };
 
@@ -108,6 +109,7 @@ impl ServiceClient {
     /// A client of `service` at `base_url`, for example `http://pricing:8080`; each try may take `timeout`.
     pub fn new(service: &'static str, base_url: &str, timeout: Duration) -> Self {
         let http = reqwest::Client::builder()
+            .user_agent(SERVICE_AGENT)
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(timeout)
             .redirect(reqwest::redirect::Policy::none())

@@ -344,6 +344,10 @@ impl Subject for LocalSubject {
     async fn peek(&self, at: Place<'_>) -> Option<Stored> {
         self.memory.peek(at).await
     }
+
+    async fn life(&self, at: Place<'_>) -> Option<Duration> {
+        self.memory.life(at).await
+    }
 }
 
 impl HintSubject for LocalSubject {

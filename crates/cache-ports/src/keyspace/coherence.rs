@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Coherence, DimensionKind, Heat, Keyspace, Revalidation};
+use super::{Authority, Coherence, DimensionKind, Heat, Keyspace, OnUnavailable, Revalidation, Slot, Workload};
 
 /// No value lives longer than this, the last bound on anything that goes wrong: two windows of a day and their grace.
 const LONGEST_HARD: Duration = Duration::from_hours(49);
@@ -22,6 +22,7 @@ impl Keyspace {
         self.assert_identity();
         self.assert_lifetime();
         self.assert_coherence();
+        self.assert_counts();
         self
     }
 
@@ -61,6 +62,27 @@ impl Keyspace {
         }
     }
 
+    /// What is counted is approximate: it waits for nobody, and nobody rests on it.
+    const fn assert_counts(&self) {
+        let counts = matches!(self.workload, Workload::Counter);
+        if let Heat::Sharded { shards } = self.heat {
+            assert!(counts && shards > 1, "only counts are spread over several keys");
+            assert!(matches!(self.slot, Slot::ByKey), "keys of one slot spread nothing");
+            let last = self.dimensions[self.dimensions.len() - 1];
+            assert!(matches!(last.kind, DimensionKind::Number), "the last dimension numbers the shards");
+        }
+        assert!(counts || !matches!(self.authority, Authority::Metrics), "only counts go to the metrics");
+        if counts {
+            assert!(matches!(self.authority, Authority::Metrics), "counts go to the metrics");
+            assert!(
+                matches!(self.coherence, Coherence::TtlOnly) && self.loading.is_none(),
+                "a count is loaded by nobody"
+            );
+            assert!(matches!(self.revalidation, Revalidation::NeverAnInput), "no command rests on a count");
+            assert!(matches!(self.on_unavailable, OnUnavailable::Skip), "a count makes nobody wait");
+        }
+    }
+
     const fn assert_coherence(&self) {
         let immutable = matches!(self.coherence, Coherence::Versioned);
         match self.coherence {
@@ -94,7 +116,7 @@ impl Keyspace {
             );
         }
         match self.heat {
-            Heat::Even | Heat::Hot => {}
+            Heat::Even | Heat::Hot | Heat::Sharded { .. } => {}
             Heat::HotInMemory { .. } => {
                 assert!(immutable, "without hints only what never changes is kept in memory");
             }

@@ -7,15 +7,17 @@ use std::fmt::Write;
 
 use crate::{
     key,
-    keyspace::{Keyspace, Owner, Pool, Service},
+    keyspace::{Keyspace, Owner, Pool, Service, Workload},
 };
 
 /// What every connection needs; the last three are for finding a key in a cluster.
 const SESSION: &str = "+ping +hello +auth +client|setname +client|id +script|load +script|exists +evalsha +cluster|slots +cluster|info +asking";
 /// What the scripts of versioned values need, and reads beside them.
 const CONTENT: &str = "+get +mget +getrange +set +setrange +pttl +pexpire +del";
-/// What counting needs.
+/// What limits need.
 const COUNTS: &str = "+get +set +pttl +time";
+/// What live counts need beside that, where a service has some.
+const LIVE_COUNTS: &str = "+hincrby +hget +hmget +hset +pexpire +zadd +zremrangebyrank +zrevrange";
 /// What remembered answers and locks need.
 const COORDINATION: &str = "+get +set +pttl +del";
 
@@ -36,12 +38,13 @@ pub fn users_acl(prefix: &str) -> String {
     );
     for service in Service::ALL {
         for pool in Pool::ALL {
-            let mut keys: Vec<String> =
-                super::all().filter(|k| k.workload.pool() == pool).filter_map(|k| grant(k, *service, prefix)).collect();
+            let here: Vec<&Keyspace> = super::all().filter(|keyspace| keyspace.workload.pool() == pool).collect();
+            let mut keys: Vec<String> = here.iter().filter_map(|keyspace| grant(keyspace, *service, prefix)).collect();
             keys.extend((pool == Pool::Hints).then(|| format!("&{prefix}{HINT_CHANNEL}")));
             if keys.is_empty() {
                 continue;
             }
+            let written: Vec<&Keyspace> = here.into_iter().filter(|keyspace| writes(keyspace, *service)).collect();
             // Writing to a String cannot fail.
             let _ = writeln!(
                 out,
@@ -49,7 +52,7 @@ pub fn users_acl(prefix: &str) -> String {
                 user = user_name(*service, pool),
                 variable = variable_name(*service, pool),
                 keys = keys.join(" "),
-                commands = commands(pool),
+                commands = commands(pool, &written),
             );
         }
     }
@@ -67,22 +70,31 @@ fn variable_name(service: Service, pool: Pool) -> String {
 
 fn grant(keyspace: &Keyspace, service: Service, prefix: &str) -> Option<String> {
     let pattern = key::pattern(keyspace);
-    let writes = match keyspace.owner {
-        Owner::One(owner) => owner == service,
-        Owner::EveryService => true,
-    };
-    if writes {
+    if writes(keyspace, service) {
         Some(format!("%RW~{prefix}{pattern}"))
     } else {
         keyspace.readers.contains(&service).then(|| format!("%R~{prefix}{pattern}"))
     }
 }
 
-const fn commands(pool: Pool) -> &'static str {
-    match pool {
+fn writes(keyspace: &Keyspace, service: Service) -> bool {
+    match keyspace.owner {
+        Owner::One(owner) => owner == service,
+        Owner::EveryService => true,
+    }
+}
+
+/// What the pool is for, and beside it what some of the keyspaces in it need that the service writes.
+fn commands(pool: Pool, written: &[&Keyspace]) -> String {
+    let everyday = match pool {
         Pool::Content | Pool::Preview | Pool::Session => CONTENT,
         Pool::RateLimit => COUNTS,
         Pool::Coordination => COORDINATION,
         Pool::Hints => SIGNALS,
+    };
+    let mut commands = vec![everyday];
+    if written.iter().any(|keyspace| keyspace.workload == Workload::Counter) {
+        commands.push(LIVE_COUNTS);
     }
+    commands.join(" ")
 }

@@ -114,6 +114,7 @@ fn authority(authority: Authority) -> String {
     match authority {
         Authority::Table(table) => format!("the table `{table}`"),
         Authority::Computed(from) => format!("computed from {from}"),
+        Authority::Metrics => "the metrics, which get it from here; what is lost on the way is missing there".into(),
         Authority::Ephemeral => "nowhere: it is worth nothing a moment later".into(),
     }
 }
@@ -170,6 +171,7 @@ fn heat(heat: Heat) -> String {
     match heat {
         Heat::Even => "no".into(),
         Heat::Hot => "yes; the store carries it".into(),
+        Heat::Sharded { shards } => format!("yes; each object is spread over {shards} keys"),
         Heat::HotInMemory { max_bytes, max_age } => {
             format!("yes; each process keeps up to {} of it in memory, for up to {}", bytes(max_bytes), length(max_age))
         }

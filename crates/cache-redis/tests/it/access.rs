@@ -15,6 +15,7 @@ use cache_engine::{
 use cache_ports::{
     RateAlgorithm, RateCheck, RateDimension, RatePolicy, ServedFrom, WithoutStore,
     catalog::keyspaces as catalog,
+    counters::{LiveCount, Tally, keyspaces as counters},
     keyspace::{Owner, Service},
     pricing::keyspaces as pricing,
     registry,
@@ -83,6 +84,19 @@ async fn a_service_can_do_its_work_and_touch_nothing_else() {
         caches.rate.check(&new_tenant(), &[check], 1).await.is_some_and(|decision| !decision.degraded)
     })
     .await;
+
+    let (tenant, object) = (new_tenant(), uuid::Uuid::now_v7());
+    caches.counters.count(&tenant, LiveCount::OfferingViews, object);
+    caches.counters.flush().await;
+    let top = caches.counters.most_counted(&tenant, LiveCount::OfferingViews, 9).await;
+    assert_eq!(top, Some(vec![Tally { object, count: 1 }]), "it may count");
+    assert_eq!(caches.counters.sum(&tenant, LiveCount::OfferingViews, object).await, Some(1));
+    let other = RedisStore::connect(&as_service(Service::Pricing, redis.url(), prefix)).expect("a Redis URL");
+    until("a connection", async || other.state().iter().any(|pool| pool.pool == Pool::RateLimit && pool.connected))
+        .await;
+    let share = counters::live_counter_key(&tenant, LiveCount::OfferingViews, object, 0).text();
+    let outcome = other.counters().add(&share, 1, std::time::Duration::from_secs(1)).await;
+    assert_eq!(outcome, Err(StoreError::Refused), "another service may not");
 
     let foreign = pricing::price_book_key(&new_tenant(), PriceBookId::generate(), Version::FIRST).text();
     let at = Place { workload: Workload::Catalog, key: &foreign };

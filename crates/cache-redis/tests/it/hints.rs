@@ -61,6 +61,10 @@ impl Subject for Listening {
     async fn peek(&self, at: Place<'_>) -> Option<Stored> {
         self.redis.peek(at).await
     }
+
+    async fn life(&self, at: Place<'_>) -> Option<Duration> {
+        self.redis.life(at).await
+    }
 }
 
 impl HintSubject for Listening {

@@ -96,4 +96,9 @@ impl Subject for RedisSubject {
         let life: i64 = self.hands.pttl(self.key(at)).await.expect("Redis answers");
         bytes.map(|bytes| Stored { bytes, remaining: u64::try_from(life).ok().map(Duration::from_millis) })
     }
+
+    async fn life(&self, at: Place<'_>) -> Option<Duration> {
+        let life: i64 = self.hands.pttl(self.key(at)).await.expect("Redis answers");
+        u64::try_from(life).ok().map(Duration::from_millis)
+    }
 }

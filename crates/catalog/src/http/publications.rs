@@ -1,12 +1,15 @@
 //! `/publications`: frozen catalogs, which of them is in force, and what is in them.
 
 use axum::{Json, extract::State as Shared, response::Response};
-use cache_ports::catalog::{ActivePublication, OfferingDocument, SearchPage};
+use cache_ports::{
+    catalog::{ActivePublication, OfferingDocument, SearchPage},
+    counters::LiveCount,
+};
 use kernel::{OfferingId, PublicationId, Version};
 use serde::{Deserialize, Serialize};
 use service_runtime::{
     ApiResult, Cached, Caller, CommandResponse, IfNoneMatch, Limit, MinVersion, OptionalIdempotencyKey,
-    OptionalIfMatch, Page, Params, PathId, PathIds2, Problem, ProblemDocument, TenantTx, Valid, idempotent,
+    OptionalIfMatch, Page, Params, PathId, PathIds2, Problem, ProblemDocument, Sender, TenantTx, Valid, idempotent,
 };
 use utoipa::{IntoParams, ToSchema};
 
@@ -220,11 +223,16 @@ pub(super) async fn read_active_publication(
 pub(super) async fn read_frozen_offering(
     Shared(state): Shared<State>,
     caller: Caller,
+    sender: Sender,
     PathIds2(publication, offering): PathIds2<PublicationId, OfferingId>,
     held: IfNoneMatch,
 ) -> ApiResult<Cached> {
     let served = queries::frozen_offering(&state, &caller.tenant, publication, offering).await?;
     let served = served.ok_or_else(|| Problem::not_found("offering in this publication"))?;
+    // Other services read offerings to work with them, most often with somebody's token; what people look at is worth knowing.
+    if sender == Sender::Other {
+        state.runtime.caches.counters.count(&caller.tenant, LiveCount::OfferingViews, offering.uuid());
+    }
     Ok(Cached::whole(served).unless(&held))
 }
 

@@ -7,4 +7,5 @@ mod imports;
 mod isolation;
 mod publications;
 mod support;
+mod views;
 mod working_copy;

@@ -138,3 +138,14 @@ pub fn text<'a>(value: &'a Value, member: &str) -> &'a str {
 pub fn id(reply: &TestReply) -> String {
     text(&reply.value(), "id").to_owned()
 }
+
+/// A publication of three offerings; its id and theirs in order of name.
+pub async fn three(catalog: &Catalog) -> (String, Vec<String>) {
+    let editor = catalog.editor();
+    import(&editor, json!([simple("A", "a"), simple("B", "b"), simple("C", "c")])).await;
+    let publication = text(&publish(&editor, "one").await, "id").to_owned();
+    let page =
+        editor.get(&format!("/catalog/v1/publications/{publication}/offerings")).send().await.expect(200).value();
+    let ids = page["items"].as_array().into_iter().flatten().map(|item| text(item, "id").to_owned()).collect();
+    (publication, ids)
+}

@@ -81,6 +81,7 @@ where
     let mut served = Ok(());
     let running = lifecycle.run(async { served = serving.await }, &http);
     tokio::join!(running, meanwhile(lifecycle.clone()));
+    parts.caches.counters.flush().await;
     parts.engine.leave().await;
     telemetry.shutdown().await;
     served.context("a listener failed")

@@ -16,7 +16,7 @@ use axum::{
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use service_runtime::{
-    CallError, Caller, IdempotencyKey, Problem, ServiceClient,
+    CallError, Caller, IdempotencyKey, Problem, Role, Sender, ServiceClient,
     auth::ServiceTokens,
     testing::{TestIdentity, TestService},
 };
@@ -26,10 +26,11 @@ use crate::counters::{tenant, without_cache};
 async fn service(identity: &TestIdentity, calls: Arc<AtomicU32>) -> TestService {
     let pool = sqlx::PgPool::connect_lazy("postgres://nobody@127.0.0.1:1/none").unwrap();
     let state = identity.service_state("catalog", pool, without_cache());
-    let whoami = |caller: Caller, headers: HeaderMap| async move {
+    let whoami = |caller: Caller, sender: Sender, headers: HeaderMap| async move {
         let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok()).map(str::to_owned);
         Json(
-            json!({"tenant": caller.tenant, "subject": &*caller.subject, "correlationId": caller.correlation_id, "key": key}),
+            json!({"tenant": caller.tenant, "subject": &*caller.subject, "correlationId": caller.correlation_id, "key": key,
+                "sender": format!("{sender:?}")}),
         )
     };
     let flaky = |State(calls): State<Arc<AtomicU32>>| async move {
@@ -64,7 +65,12 @@ async fn identity_correlation_and_key_go_along() {
     let key = IdempotencyKey::new("k-1").unwrap();
     let reply = client(&service).post(&system(&identity), "/me", &json!({})).idempotent(&key).send::<Value>().await;
     let seen = reply.unwrap().value;
-    assert_eq!(seen, json!({"tenant": "acme", "subject": "service:quote", "correlationId": "chain-1", "key": "k-1"}));
+    assert_eq!(
+        seen,
+        json!({"tenant": "acme", "subject": "service:quote", "correlationId": "chain-1", "key": "k-1", "sender": "Service"})
+    );
+    let somebody = service.client(&tenant("acme"), "kim", &[Role::Buyer]);
+    assert_eq!(somebody.get("/me").send().await.expect(200).value()["sender"], "Other");
 }
 
 #[tokio::test]
