@@ -1,9 +1,9 @@
-//! What is known about right and a little late: what people look at. It moves into the metrics, and without Redis it is
-//! missing without being missed.
+//! What is known about right and a little late: what people look at, what users are told, what is loaded ahead of its readers.
+//! Without Redis all of it is missing without being missed.
 
 use anyhow::{Context, Result};
 use quoin::deployment::Role;
-use serde_json::json;
+use serde_json::{Value, json};
 use system_tests::{
     Shop, System, Weather,
     shop::{get, text},
@@ -12,7 +12,7 @@ use system_tests::{
 
 use crate::PROGRAM;
 
-/// The value of a counter without labels in a process's metrics; `None` while it is not there.
+/// The value of a counter, named with its labels, in a process's metrics; `None` while it is not there.
 async fn counter(system: &System, role: Role, name: &str) -> Result<Option<u64>> {
     let url = system.deployment.internal_url(role).context("the process runs")?;
     let page = reqwest::get(format!("{url}/metrics")).await?.error_for_status()?.text().await?;
@@ -52,12 +52,54 @@ async fn what_people_look_at_is_counted_and_moved_into_the_metrics() -> Result<(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_put_in_force_is_loaded_ahead_of_its_readers() -> Result<()> {
+    let system = System::start(PROGRAM, Weather::Calm).await?;
+    let shop = Shop::open(&system.deployment.url(), &system.tenant).await?;
+    let loaded = r#"catalog_warmed_offerings_total{outcome="loaded"}"#;
+    eventually("every offering is loaded", async || {
+        Ok((counter(&system, Role::Work, loaded).await? == Some(4)).then_some(()))
+    })
+    .await?;
+    let first = shop.seller.get(offering(&shop, "lamp")).send::<Value>().await?;
+    assert!(first.header("cache-status").contains("hit"), "{}", first.header("cache-status"));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_seller_is_told_what_happens_to_the_quote_and_its_order() -> Result<()> {
+    let system = System::start(PROGRAM, Weather::Calm).await?;
+    let shop = Shop::open(&system.deployment.url(), &system.tenant).await?;
+    let presented = shop.presented(&[shop.line("lamp", 1)]).await?;
+    let accepted = shop.accept(&presented, &uuid::Uuid::now_v7().to_string()).await?.value;
+    let (mut cursor, mut told) = (String::new(), Vec::new());
+    eventually("the end of the order is told", async || {
+        let seen = get(&shop.seller, &format!("/quote/v1/notifications?waitSecs=10{cursor}")).await?;
+        if let Some(next) = seen["nextCursor"].as_str() {
+            cursor = format!("&cursor={next}");
+        }
+        told.extend(seen["items"].as_array().cloned().unwrap_or_default());
+        let end = |notice: &Value| notice["kind"] == "orderMoved" && notice["state"] == "completed";
+        Ok(told.iter().any(end).then_some(()))
+    })
+    .await?;
+    let accepting: Vec<&Value> = told.iter().filter(|notice| notice["kind"] == "quoteAccepted").collect();
+    assert_eq!(accepting.len(), 1, "{told:?}");
+    assert_eq!((&accepting[0]["version"], &accepting[0]["state"]), (&accepted["version"], &json!("accepted")));
+    assert!(told.iter().all(|notice| notice["quoteId"] == accepted["id"]), "{told:?}");
+    let others = get(&shop.approver, "/quote/v1/notifications").await?;
+    assert_eq!((&others["items"], &others["available"]), (&json!([]), &json!(true)));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_redis_a_sale_completes_and_says_what_is_not_known() -> Result<()> {
     let system = System::start(PROGRAM, Weather::NoRedis).await?;
     let shop = Shop::open(&system.deployment.url(), &system.tenant).await?;
     get(&shop.seller, &offering(&shop, "lamp")).await?;
     let seen = get(&shop.seller, &most_viewed(&shop)).await?;
     assert_eq!((&seen["available"], &seen["items"]), (&json!(false), &json!([])));
+    let told = get(&shop.seller, "/quote/v1/notifications?waitSecs=10").await?;
+    assert_eq!((&told["available"], &told["items"], &told["pollAfterSecs"]), (&json!(false), &json!([]), &json!(15)));
 
     let presented = shop.presented(&[shop.line("lamp", 1)]).await?;
     let accepted = shop.accept(&presented, &uuid::Uuid::now_v7().to_string()).await?.value;

@@ -21,6 +21,7 @@ pub mod rates;
 pub mod reads;
 pub mod rolling;
 mod samples;
+pub mod streams;
 
 use std::{sync::Arc, time::Duration};
 
@@ -219,6 +220,13 @@ macro_rules! contract_suite {
             counters::the_most_counted_come_first_and_few_are_kept,
             counters::a_count_ends_a_day_after_its_first_unit,
             counters::a_flushed_store_counts_from_the_beginning,
+            streams::a_stream_is_read_in_order_from_a_place,
+            streams::a_group_shares_the_entries,
+            streams::what_a_reader_left_is_given_to_another,
+            streams::a_stream_is_trimmed_and_ends,
+            streams::a_warm_task_is_done_by_one_worker,
+            streams::a_user_is_told_what_happened_since,
+            streams::entries_that_cannot_be_read_are_passed_over,
             model::no_sampled_interleaving_leaves_an_old_value,
         }
     };

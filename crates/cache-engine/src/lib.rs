@@ -23,6 +23,7 @@ pub mod frame;
 pub mod hints;
 pub mod protocol;
 pub mod store;
+pub mod streams;
 
 pub use counters::CounterStore;
 pub use engine::{Engine, EngineConfig};
@@ -30,3 +31,4 @@ pub use guards::{Guard, Guards};
 pub use memory::MemoryStore;
 pub use none::NoStore;
 pub use store::{ByteStore, Place, StoreError, Stored};
+pub use streams::StreamStore;

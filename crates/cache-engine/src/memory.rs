@@ -4,6 +4,7 @@
 //! clock, so a paused test clock moves it. Must never decide anything: the protocol and the arithmetic are elsewhere.
 
 mod counters;
+mod streams;
 
 use std::{
     collections::HashMap,
@@ -27,6 +28,7 @@ use crate::{
         ByteStore, CountReply, CountRequest, FillReply, FillRequest, InvalidateReply, LeaseReply, LeaseRequest,
         LeaseToken, Place, StoreError, Stored,
     },
+    streams::StreamStore,
 };
 
 /// How much is kept; beyond it entries are evicted, as a full Redis would.
@@ -44,6 +46,7 @@ const DEVELOPMENT: Bound = Bound { entries: 200_000, bytes: 256 * 1024 * 1024 };
 pub struct MemoryStore {
     table: Mutex<Table>,
     counters: counters::MemoryCounters,
+    streams: streams::MemoryStreams,
     began: Instant,
     guards: Guards,
 }
@@ -84,6 +87,7 @@ impl MemoryStore {
         Self {
             table: Mutex::new(Table::bounded_by(DEVELOPMENT)),
             counters: counters::MemoryCounters::default(),
+            streams: streams::MemoryStreams::default(),
             began: Instant::now(),
             guards,
         }
@@ -95,6 +99,7 @@ impl MemoryStore {
         *table = Table::bounded_by(table.bound);
         drop(table);
         self.counters.flush();
+        self.streams.flush();
     }
 
     /// Forgets one key, as an eviction would.
@@ -114,7 +119,10 @@ impl MemoryStore {
 
     /// What is left of the life of whatever lies under a key.
     pub fn life(&self, key: &str) -> Option<Duration> {
-        self.peek(key).and_then(|stored| stored.remaining).or_else(|| self.counters.life(key))
+        self.peek(key)
+            .and_then(|stored| stored.remaining)
+            .or_else(|| self.counters.life(key))
+            .or_else(|| self.streams.life(key))
     }
 
     /// A panic while the table was locked leaves at worst one entry less.
@@ -266,6 +274,10 @@ impl ByteStore for MemoryStore {
 
     fn counters(&self) -> &dyn CounterStore {
         &self.counters
+    }
+
+    fn streams(&self) -> &dyn StreamStore {
+        &self.streams
     }
 }
 

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use cache_ports::keyspace::Workload;
 use kernel::Version;
 
@@ -15,6 +16,7 @@ use crate::{
         ByteStore, CountReply, CountRequest, FillReply, FillRequest, InvalidateReply, LeaseReply, LeaseRequest,
         LeaseToken, Place, StoreError, Stored,
     },
+    streams::{Reader, StreamBounds, StreamEntry, StreamId, StreamStore},
 };
 
 /// See the module.
@@ -99,6 +101,31 @@ impl CounterStore for NoStore {
     }
 
     async fn top(&self, _list: &str, _limit: u16) -> Result<Vec<(String, u64)>, StoreError> {
+        Err(StoreError::Unavailable)
+    }
+}
+
+#[async_trait]
+impl StreamStore for NoStore {
+    async fn append(&self, _stream: &str, _payloads: &[Bytes], _bounds: StreamBounds) -> Result<(), StoreError> {
+        Err(StoreError::Unavailable)
+    }
+
+    async fn read_after(&self, _stream: &str, _after: StreamId, _limit: u16) -> Result<Vec<StreamEntry>, StoreError> {
+        Err(StoreError::Unavailable)
+    }
+
+    async fn take(
+        &self,
+        _stream: &str,
+        _reader: Reader<'_>,
+        _abandoned_after: Duration,
+        _limit: u16,
+    ) -> Result<Vec<StreamEntry>, StoreError> {
+        Err(StoreError::Unavailable)
+    }
+
+    async fn acknowledge(&self, _stream: &str, _group: &str, _ids: &[StreamId]) -> Result<(), StoreError> {
         Err(StoreError::Unavailable)
     }
 }

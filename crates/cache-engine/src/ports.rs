@@ -11,6 +11,7 @@ mod order;
 mod pricing;
 mod quote;
 mod rate;
+mod streams;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use crate::engine::Core;
 
 /// Every port over one core.
 pub(crate) fn all(core: &Arc<Core>) -> Caches {
+    let streams = Arc::new(streams::Streams::over(core));
     Caches {
         catalog: Arc::new(catalog::Catalog::over(core)),
         pricing: Arc::new(pricing::Pricing::over(core)),
@@ -30,5 +32,7 @@ pub(crate) fn all(core: &Arc<Core>) -> Caches {
         locks: Arc::new(locks::Locks::over(core)),
         rate: Arc::new(rate::Rate::over(core)),
         counters: Arc::new(counters::Counters::over(core)),
+        warm: streams.clone(),
+        notices: streams,
     }
 }

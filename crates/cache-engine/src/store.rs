@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{NoStore, counters::CounterStore, frame::HEADER_BYTES};
+use crate::{NoStore, counters::CounterStore, frame::HEADER_BYTES, streams::StreamStore};
 
 pub use cache_ports::{
     RateAlgorithm,
@@ -190,6 +190,11 @@ pub trait ByteStore: Send + Sync + 'static {
 
     /// Live counts, where the store has them. Where it has none they are left out.
     fn counters(&self) -> &dyn CounterStore {
+        &NoStore
+    }
+
+    /// Streams, where the store has them. Where it has none they are left out.
+    fn streams(&self) -> &dyn StreamStore {
         &NoStore
     }
 }

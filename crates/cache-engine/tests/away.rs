@@ -18,7 +18,11 @@ use cache_engine::{
         Version, Workload,
     },
 };
-use cache_ports::{CacheUnavailable, LockAttempt, LockKey, ServedFrom, counters::LiveCount};
+use cache_ports::{
+    CacheUnavailable, LockAttempt, LockKey, ServedFrom,
+    counters::LiveCount,
+    streams::{StreamId, UserKey},
+};
 use kernel::ContentHash;
 
 /// Answers everything with one error, and counts.
@@ -91,6 +95,9 @@ async fn a_failing_store_is_asked_once_a_read_and_changes_no_answer() {
         }
         let lock = LockKey::CacheWarm { tenant: new_tenant(), key_hash: ContentHash::of_bytes(b"x") };
         assert!(matches!(caches.locks.try_acquire(lock, Duration::from_secs(1)).await, LockAttempt::Unavailable));
+        assert_eq!(caches.warm.take(&new_tenant(), "w", 1).await, None);
+        let user = UserKey::of(&new_tenant(), "sam");
+        assert_eq!(caches.notices.after(&new_tenant(), &user, StreamId::START, 1).await, None);
         let (tenant, object) = (new_tenant(), uuid::Uuid::now_v7());
         caches.counters.count(&tenant, LiveCount::OfferingViews, object);
         caches.counters.flush().await;

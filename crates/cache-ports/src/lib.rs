@@ -14,6 +14,7 @@ pub mod order;
 pub mod pricing;
 pub mod quote;
 pub mod registry;
+pub mod streams;
 
 mod base64_bytes;
 mod read;
@@ -34,6 +35,8 @@ pub use read::{
     BoxFuture, CacheUnavailable, Load, LoadError, Loaded, Loading, Read, ReadError, ReadResult, Served, ServedFrom,
     load,
 };
+
+pub use streams::{NoticeBoard, WarmQueue};
 
 /// Every port, for one process. Cloning is cheap.
 #[derive(Clone)]
@@ -56,4 +59,8 @@ pub struct Caches {
     pub rate: Arc<dyn RateLimiter>,
     /// Counts of what happens, on their way to the metrics.
     pub counters: Arc<dyn LiveCounters>,
+    /// What to load ahead of its readers.
+    pub warm: Arc<dyn WarmQueue>,
+    /// What users are told.
+    pub notices: Arc<dyn NoticeBoard>,
 }

@@ -6,7 +6,7 @@
 mod access;
 mod review;
 
-use crate::{catalog, coordination, counters, inventory, keyspace::Keyspace, order, pricing, quote};
+use crate::{catalog, coordination, counters, inventory, keyspace::Keyspace, order, pricing, quote, streams};
 
 pub use access::{HINT_CHANNEL, user_name, users_acl};
 pub use review::keyspaces_markdown;
@@ -21,6 +21,7 @@ pub fn all() -> impl Iterator<Item = &'static Keyspace> {
         inventory::keyspaces::KEYSPACES,
         coordination::keyspaces::KEYSPACES,
         counters::keyspaces::KEYSPACES,
+        streams::keyspaces::KEYSPACES,
     ]
     .into_iter()
     .flatten()

@@ -152,3 +152,36 @@ fn incoherent_counts_are_refused() {
     refused_count("a count that never changes", |k| k.coherence = Coherence::Versioned);
     refused("a value that only the metrics have", |k| k.authority = Authority::Metrics);
 }
+
+/// A stream whose answers fit together.
+const fn sound_stream() -> Keyspace {
+    Keyspace {
+        template: "thing:{tenant}:{thingId}",
+        dimensions: TENANT_FIRST,
+        workload: Workload::Stream,
+        authority: Authority::Ephemeral,
+        heat: Heat::Even,
+        ..sound_count()
+    }
+}
+
+const _: Keyspace = sound_stream().declared();
+
+fn refused_stream(what: &str, spoil: fn(&mut Keyspace)) {
+    let outcome = catch_unwind(|| {
+        let mut keyspace = sound_stream();
+        spoil(&mut keyspace);
+        let _ = keyspace.declared();
+    });
+    assert!(outcome.is_err(), "{what} was accepted");
+}
+
+#[test]
+fn incoherent_streams_are_refused() {
+    refused_stream("a stream of every service", |k| k.owner = Owner::EveryService);
+    refused_stream("a stream between services", |k| k.readers = &[Service::Order]);
+    refused_stream("a stream with a truth elsewhere", |k| k.authority = Authority::Table("catalog.thing"));
+    refused_stream("a stream that commands rest on", |k| k.revalidation = Revalidation::BeforeCommit);
+    refused_stream("a stream that is waited for", |k| k.on_unavailable = OnUnavailable::FallBackToAuthority);
+    refused_stream("a stream that never changes", |k| k.coherence = Coherence::Versioned);
+}

@@ -14,6 +14,7 @@ use cache_ports::{
     pricing::keyspaces as pricing,
     quote::keyspaces as quote,
     registry,
+    streams::{UserKey, keyspaces as streams},
 };
 use kernel::{ContentHash, TenantId, Version};
 use proptest::prelude::*;
@@ -202,6 +203,8 @@ fn texts(from: &Ingredients) -> Vec<(&'static str, String, String, Option<Vec<u8
             counters::live_counter_key(tenant, LiveCount::OfferingViews, *a, shard),
             format!("{tenant:?}{a}{shard}"),
         ),
+        describe(streams::warm_queue_key(tenant), format!("{tenant:?}")),
+        describe(streams::ui_notices_key(tenant, &UserKey::of(tenant, actor)), format!("{tenant:?}{actor:?}")),
         describe(counters::most_counted_key(tenant, LiveCount::OfferingViews), format!("{tenant:?}")),
     ]
 }

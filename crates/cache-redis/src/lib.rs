@@ -11,6 +11,7 @@ mod counters;
 mod hints;
 mod scripts;
 mod store;
+mod streams;
 
 pub use cache_engine::store::Pool;
 pub use config::{InvalidRedisUrl, RedisConfig};

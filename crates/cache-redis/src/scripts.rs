@@ -17,6 +17,9 @@ pub(crate) struct Scripts {
     pub(crate) counter_add: Script,
     pub(crate) counter_take: Script,
     pub(crate) counter_rank: Script,
+    pub(crate) stream_append: Script,
+    pub(crate) stream_read: Script,
+    pub(crate) stream_take: Script,
 }
 
 const PRELUDE: &str = include_str!("scripts/prelude.lua");
@@ -38,6 +41,9 @@ impl Scripts {
             counter_add: Script::from_lua(include_str!("scripts/counter_add.lua")),
             counter_take: Script::from_lua(include_str!("scripts/counter_take.lua")),
             counter_rank: Script::from_lua(include_str!("scripts/counter_rank.lua")),
+            stream_append: Script::from_lua(include_str!("scripts/stream_append.lua")),
+            stream_read: Script::from_lua(include_str!("scripts/stream_read.lua")),
+            stream_take: Script::from_lua(include_str!("scripts/stream_take.lua")),
         }
     }
 }

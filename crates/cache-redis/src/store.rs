@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use cache_engine::{
-    ByteStore, CounterStore, Place, StoreError, Stored,
+    ByteStore, CounterStore, Place, StoreError, Stored, StreamStore,
     counting::Rule,
     frame::{self, HEADER_BYTES},
     store::{
@@ -240,6 +240,10 @@ impl ByteStore for RedisStore {
     }
 
     fn counters(&self) -> &dyn CounterStore {
+        self
+    }
+
+    fn streams(&self) -> &dyn StreamStore {
         self
     }
 }

@@ -1,5 +1,7 @@
-//! Facts the catalog publishes on `quoin.catalog.v1`, and its one reaction: moving the active-publication pointer in the
+//! Facts the catalog publishes on `quoin.catalog.v1`, and its reaction to them: moving the active-publication pointer in the
 //! cache. Payloads are additive: a field once published keeps its name and meaning.
+
+mod warm;
 
 use std::sync::Arc;
 
@@ -15,6 +17,8 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
 use crate::model::{OfferingDraft, PriceDraft, SpecificationDraft, active_publication_id};
+
+pub use warm::WarmReaction;
 
 /// The catalog's outbox.
 pub const OUTBOX: Outbox = Outbox::of("catalog");

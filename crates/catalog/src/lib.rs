@@ -9,8 +9,8 @@
 //! | Tables | `catalog.specification`, `offering`, `price`, `lifecycle_transition`, `lifecycle_history`; `publication`, `publication_offering`, `active_publication`, `activation_history`; outbox, positions, idempotency records |
 //! | Endpoints | `/catalog/v1/{specifications,offerings,prices}`, `/imports`, `/publications` with `active`, `{id}/activate`, `{id}/offerings`, `{id}/configurations/validate` |
 //! | Publishes | `SpecificationChanged`, `OfferingChanged`, `PriceChanged`, `CatalogPublished`, `CatalogPublicationActivated` |
-//! | Reacts to | its own `CatalogPublicationActivated`: moves the cached pointer |
-//! | Keyspaces | catalog offering, missing catalog item, active publication pointer, catalog search page |
+//! | Reacts to | its own `CatalogPublicationActivated`: moves the cached pointer, queues what is worth warming |
+//! | Keyspaces | catalog offering, missing catalog item, active publication pointer, catalog search page, live counter, most counted, warm queue |
 //!
 //! Reading order: `model` → `rules` → `commands` and `queries` → `store` → `http` → `events`.
 
@@ -23,13 +23,14 @@ pub mod model;
 pub mod queries;
 pub mod rules;
 pub mod store;
+pub mod warming;
 pub mod words;
 
 use std::sync::Arc;
 
 use ::events::Reaction;
 use axum::{Router, extract::FromRef};
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use service_runtime::{ServiceState, service_router};
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
@@ -70,10 +71,14 @@ pub fn openapi() -> OpenApi {
 
 /// The reactions this service works on; each is run by a consumer over the schema `catalog`.
 pub fn reactions(state: &State) -> Vec<Arc<dyn Reaction>> {
-    vec![Arc::new(events::ActivePublicationReaction(state.runtime.caches.catalog.clone()))]
+    vec![
+        Arc::new(events::ActivePublicationReaction(state.runtime.caches.catalog.clone())),
+        Arc::new(events::WarmReaction(state.clone())),
+    ]
 }
 
-/// The loops this service runs beside its reactions: none. Nothing in the catalog happens because time passes.
-pub fn workers(_state: State, _stop: CancellationToken) -> Vec<(&'static str, BoxFuture<'static, ()>)> {
-    Vec::new()
+/// The loops this service runs beside its reactions. The state's pool connects as `catalog_work`.
+pub fn workers(state: State, stop: CancellationToken) -> Vec<(&'static str, BoxFuture<'static, ()>)> {
+    let worker = format!("{SERVICE}:{}", uuid::Uuid::now_v7());
+    vec![("catalog.warming", warming::run(state, worker, stop).boxed())]
 }

@@ -9,6 +9,7 @@ pub mod offerings;
 pub mod prices;
 pub mod publications;
 pub mod specifications;
+pub mod warming;
 
 use serde::{Serialize, de::DeserializeOwned};
 

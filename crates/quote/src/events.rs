@@ -5,11 +5,14 @@
 //! `CustomerChanged` carries the customer.
 //!
 //! Reactions: [`DropSummaries`] invalidates summaries after the service's own events; [`FollowOrders`] moves an accepted
-//! revision to ordered, and closes the quote when its order has ended.
+//! revision to ordered, and closes the quote when its order has ended; [`TellUsers`] tells users what happened to their
+//! quotes and orders.
 
+mod notices;
 mod published;
 mod reactions;
 
+pub use notices::TellUsers;
 pub use published::{QUOTE_ACCEPTED, QuoteEvent, QuoteFact, customer_changed, quote_accepted, quote_event};
 pub use reactions::{DropSummaries, FollowOrders, drop_summaries};
 

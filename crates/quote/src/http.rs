@@ -8,6 +8,7 @@ mod customers;
 mod decisions;
 mod items;
 mod lists;
+mod notifications;
 mod offers;
 mod problem;
 mod quotes;
@@ -17,12 +18,15 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::State;
 
+pub use notifications::Waiting;
+
 /// Every route, relative to the service's base path.
 pub fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new()
         .routes(routes!(customers::import_customers))
         .routes(routes!(customers::list_customers))
         .routes(routes!(customers::customer_by_id))
+        .routes(routes!(notifications::notifications_of_caller))
         .routes(routes!(quotes::create_quote, lists::list_quotes))
         .routes(routes!(quotes::quote_by_id))
         .routes(routes!(quotes::history_of_quote))

@@ -29,7 +29,7 @@ use service_runtime::{ServiceState, service_router};
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
 
-use crate::clients::Clients;
+use crate::{clients::Clients, http::Waiting};
 
 pub use config::{Config, DEFAULTS};
 pub use events::TOPIC;
@@ -46,13 +46,15 @@ pub struct State {
     pub config: Arc<Config>,
     /// The services it calls.
     pub clients: Arc<Clients>,
+    /// Places of requests that wait for something to happen.
+    pub waiting: Waiting,
 }
 
 impl State {
     /// Puts the parts together.
     pub fn new(runtime: ServiceState, config: Config) -> Self {
         let clients = Arc::new(Clients::new(&config));
-        Self { runtime, config: Arc::new(config), clients }
+        Self { runtime, config: Arc::new(config), clients, waiting: Waiting::default() }
     }
 }
 
@@ -70,7 +72,7 @@ pub fn openapi() -> OpenApi {
 
 /// The reactions this service works on; each is run by a consumer over the schema `quote`.
 pub fn reactions(state: &State) -> Vec<Arc<dyn Reaction>> {
-    workers::reactions(&state.runtime.caches)
+    workers::reactions(&state.runtime.caches, &state.runtime.pool, &state.runtime.clock)
 }
 
 /// The loops this service runs beside its reactions. The state's pool connects as `quote_work`.

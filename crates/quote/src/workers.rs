@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use cache_ports::Caches;
 use events::Reaction;
+use kernel::SharedClock;
 use service_runtime::{OutboxHint, TenantTx};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -11,16 +12,20 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     commands::{self, Actor, Target},
     error::QuoteResult,
-    events::{DropSummaries, FollowOrders},
+    events::{DropSummaries, FollowOrders, TellUsers},
     store::quotes,
 };
 
 /// Most offers ended in one round of the sweep.
 const SWEEP_AT_ONCE: i64 = 200;
 
-/// The reactions of this service, each to be run as one consumer over the service's schema.
-pub fn reactions(caches: &Caches) -> Vec<Arc<dyn Reaction>> {
-    vec![Arc::new(DropSummaries::new(caches.quote.clone())), Arc::new(FollowOrders)]
+/// The reactions of this service, each to be run as one consumer over the service's schema. `pool` connects as the work role.
+pub fn reactions(caches: &Caches, pool: &PgPool, clock: &SharedClock) -> Vec<Arc<dyn Reaction>> {
+    vec![
+        Arc::new(DropSummaries::new(caches.quote.clone())),
+        Arc::new(FollowOrders),
+        Arc::new(TellUsers::new(caches.notices.clone(), pool.clone(), clock.clone())),
+    ]
 }
 
 /// Tells the others about offers whose time is over. Woken by a timer, idempotent; `pool` connects as the work role.

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Authority, Coherence, DimensionKind, Heat, Keyspace, OnUnavailable, Revalidation, Slot, Workload};
+use super::{Authority, Coherence, DimensionKind, Heat, Keyspace, OnUnavailable, Owner, Revalidation, Slot, Workload};
 
 /// No value lives longer than this, the last bound on anything that goes wrong: two windows of a day and their grace.
 const LONGEST_HARD: Duration = Duration::from_hours(49);
@@ -23,6 +23,7 @@ impl Keyspace {
         self.assert_lifetime();
         self.assert_coherence();
         self.assert_counts();
+        self.assert_stream();
         self
     }
 
@@ -80,6 +81,20 @@ impl Keyspace {
             );
             assert!(matches!(self.revalidation, Revalidation::NeverAnInput), "no command rests on a count");
             assert!(matches!(self.on_unavailable, OnUnavailable::Skip), "a count makes nobody wait");
+        }
+    }
+
+    /// A stream is local to one service and may vanish: business events go through the outbox.
+    const fn assert_stream(&self) {
+        if matches!(self.workload, Workload::Stream) {
+            assert!(matches!(self.owner, Owner::One(_)) && self.readers.is_empty(), "a stream is local to one service");
+            assert!(matches!(self.authority, Authority::Ephemeral), "nothing depends on a stream");
+            assert!(
+                matches!(self.coherence, Coherence::TtlOnly) && self.loading.is_none(),
+                "a stream is loaded by nobody"
+            );
+            assert!(matches!(self.revalidation, Revalidation::NeverAnInput), "no command rests on a stream");
+            assert!(matches!(self.on_unavailable, OnUnavailable::Skip), "a stream makes nobody wait");
         }
     }
 

@@ -21,9 +21,11 @@ const LIVE_COUNTS: &str = "+hincrby +hget +hmget +hset +pexpire +zadd +zremrange
 /// What remembered answers and locks need.
 const COORDINATION: &str = "+get +set +pttl +del";
 
-/// What hints and streams need. The one channel of hints is granted to every service: a hint carries no value, and a false
+/// What hints need. The one channel of hints is granted to every service: a hint carries no value, and a false
 /// one costs a read of the store.
 const SIGNALS: &str = "+publish +subscribe";
+/// What streams need beside that, where a service has some.
+const STREAMS: &str = "+exists +pexpire +xadd +xrange +xgroup|create +xreadgroup +xautoclaim +xack";
 
 /// The channel that carries hints, after the deployment's prefix.
 pub const HINT_CHANNEL: &str = "hints";
@@ -93,8 +95,10 @@ fn commands(pool: Pool, written: &[&Keyspace]) -> String {
         Pool::Hints => SIGNALS,
     };
     let mut commands = vec![everyday];
-    if written.iter().any(|keyspace| keyspace.workload == Workload::Counter) {
-        commands.push(LIVE_COUNTS);
+    for (workload, needs) in [(Workload::Counter, LIVE_COUNTS), (Workload::Stream, STREAMS)] {
+        if written.iter().any(|keyspace| keyspace.workload == workload) {
+            commands.push(needs);
+        }
     }
     commands.join(" ")
 }

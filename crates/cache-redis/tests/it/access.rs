@@ -19,11 +19,12 @@ use cache_ports::{
     keyspace::{Owner, Service},
     pricing::keyspaces as pricing,
     registry,
+    streams::{StreamId, UserKey, WarmTask, keyspaces as streams},
 };
 use cache_redis::{Pool, RedisConfig, RedisHints, RedisStore};
 use dev_stack::{ClusterShape, Component, RedisCluster, test::own};
 use fred::{clients::Client, interfaces::*};
-use kernel::{PriceBookId, Version};
+use kernel::{OfferingId, PriceBookId, PublicationId, Version};
 
 use super::subject::plain;
 
@@ -91,6 +92,18 @@ async fn a_service_can_do_its_work_and_touch_nothing_else() {
     let top = caches.counters.most_counted(&tenant, LiveCount::OfferingViews, 9).await;
     assert_eq!(top, Some(vec![Tally { object, count: 1 }]), "it may count");
     assert_eq!(caches.counters.sum(&tenant, LiveCount::OfferingViews, object).await, Some(1));
+    until("a connection", async || store.state().iter().any(|pool| pool.pool == Pool::Hints && pool.connected)).await;
+    let task = WarmTask { publication_id: PublicationId::generate(), offering_id: OfferingId::generate() };
+    assert!(caches.warm.enqueue(&tenant, &[task]).await, "it may queue");
+    let taken = caches.warm.take(&tenant, "w", 9).await.expect("it may take");
+    caches.warm.done(&tenant, &[taken[0].receipt]).await;
+    let queue = streams::warm_queue_key(&tenant).text();
+    let reader = cache_engine::streams::Reader { group: "warmers", name: "w" };
+    let left = store.streams().take(&queue, reader, std::time::Duration::ZERO, 9).await;
+    assert_eq!(left, Ok(Vec::new()), "it may acknowledge");
+    let notices = streams::ui_notices_key(&tenant, &UserKey::of(&tenant, "sam")).text();
+    let outcome = store.streams().read_after(&notices, StreamId::START, 9).await;
+    assert_eq!(outcome, Err(StoreError::Refused), "what users are told is another service's");
     let other = RedisStore::connect(&as_service(Service::Pricing, redis.url(), prefix)).expect("a Redis URL");
     until("a connection", async || other.state().iter().any(|pool| pool.pool == Pool::RateLimit && pool.connected))
         .await;

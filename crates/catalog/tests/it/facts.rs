@@ -128,14 +128,16 @@ async fn an_activation_reaches_the_cache_of_another_process_through_outbox_bus_a
     }
     stop.cancel();
     futures::future::join_all(running).await;
-    let applied: i64 = sqlx::query_scalar("select count(*) from catalog.consumer_applied where version = 2")
-        .fetch_one(&catalog.admin)
-        .await
-        .unwrap();
+    let applied: i64 = sqlx::query_scalar(
+        "select count(*) from catalog.consumer_applied where version = 2 and consumer = 'catalog.active-publication'",
+    )
+    .fetch_one(&catalog.admin)
+    .await
+    .unwrap();
     assert_eq!(applied, 1);
 }
 
-fn activated(catalog: &Catalog, version: u64) -> Envelope {
+pub fn activated(catalog: &Catalog, version: u64) -> Envelope {
     Envelope {
         id: EventId::generate(),
         source: "/quoin/catalog".to_owned(),

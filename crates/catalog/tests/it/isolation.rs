@@ -75,6 +75,8 @@ async fn the_database_shows_no_row_without_its_tenant() {
         for (tenant, sees) in [("", false), ("other", false), ("acme", true)] {
             conn.execute(sqlx::AssertSqlSafe(format!("set quoin.tenant = '{tenant}'"))).await.unwrap();
             for table in TENANT_TABLES {
+                // Which catalogs changed lately is what the worker that warms caches goes by.
+                let sees = sees || (role, tenant, table) == ("catalog_work", "", "active_publication");
                 let statement = sqlx::AssertSqlSafe(format!("select count(*) from catalog.{table}"));
                 let rows: i64 = sqlx::query_scalar(statement).fetch_one(&mut *conn).await.unwrap();
                 assert_eq!(rows > 0, sees, "{role} as {tenant:?} sees {rows} rows of {table}");

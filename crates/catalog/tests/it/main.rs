@@ -8,4 +8,5 @@ mod isolation;
 mod publications;
 mod support;
 mod views;
+mod warming;
 mod working_copy;

@@ -44,6 +44,13 @@ impl Catalog {
         Self::over(Arc::clone(&self.database), self.identity.clone(), Arc::new(MemoryStore::new()), true).await
     }
 
+    /// The state of a worker over the same database and caches, that warms so many offerings of a publication.
+    pub async fn worker(&self, warm_offerings: u16) -> State {
+        let working = pool(&self.database.service_url("catalog_work"), 4).await;
+        let parts = self.identity.service_parts("catalog", working, self.caches.clone());
+        State::new(ServiceState::new(parts), Config { warm_offerings, ..Config::default() })
+    }
+
     async fn over(
         database: Arc<TestDatabase>,
         identity: TestIdentity,

@@ -322,3 +322,13 @@ pub async fn version_of(conn: &mut PgConnection, tenant: &TenantId, quote: Quote
     .await?;
     Ok(version.map(Version::from_i64))
 }
+
+/// Who created a quote.
+pub async fn creator_of(conn: &mut PgConnection, tenant: &TenantId, quote: QuoteId) -> QuoteResult<Option<String>> {
+    let creator = sqlx::query_scalar!(
+        "select created_by from quote.quote where tenant_id = $1 and quote_id = $2",
+        tenant.as_str(),
+        quote.uuid()
+    );
+    Ok(creator.fetch_optional(conn).await?)
+}

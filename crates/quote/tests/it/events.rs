@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use events::{Envelope, Reaction};
-use kernel::{EventId, TenantId, Version};
+use kernel::{EventId, SharedClock, SystemClock, TenantId, Version};
 use quote::{
     events::{DropSummaries, FollowOrders},
     workers::reactions,
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::world::{Quote, World};
 
-fn envelope(tenant: &TenantId, event_type: &str, id: Uuid, version: u64, data: &Value) -> Envelope {
+pub fn envelope(tenant: &TenantId, event_type: &str, id: Uuid, version: u64, data: &Value) -> Envelope {
     Envelope {
         id: EventId::generate(),
         source: "/quoin/test".to_owned(),
@@ -34,7 +34,7 @@ fn envelope(tenant: &TenantId, event_type: &str, id: Uuid, version: u64, data: &
 }
 
 /// Applies an event as the consumer would.
-async fn apply(world: &World, reaction: &dyn Reaction, event: &Envelope) {
+pub async fn apply(world: &World, reaction: &dyn Reaction, event: &Envelope) {
     let mut tx = TenantTx::begin(&world.work, &event.tenant).await.unwrap();
     reaction.apply(&mut tx, event).await.unwrap();
     tx.commit().await.unwrap();
@@ -88,11 +88,12 @@ async fn an_order_of_a_quote_nobody_knows_is_poison_not_silence() {
 }
 
 #[tokio::test]
-async fn the_service_registers_both_reactions_under_names_of_their_own() {
+async fn the_service_registers_its_reactions_under_names_of_their_own() {
     let world = World::new().await;
-    let names: Vec<_> =
-        reactions(&world.caches).iter().map(|reaction: &Arc<dyn Reaction>| reaction.consumer()).collect();
-    assert_eq!(names, ["quote.summaries", "quote.orders"]);
+    let clock: SharedClock = Arc::new(SystemClock);
+    let reactions = reactions(&world.caches, &world.work, &clock);
+    let names: Vec<_> = reactions.iter().map(|reaction: &Arc<dyn Reaction>| reaction.consumer()).collect();
+    assert_eq!(names, ["quote.summaries", "quote.orders", "quote.notices"]);
     let quote: Quote = world.draft("1").await;
     assert_eq!(quote.version(), 1);
 }

@@ -12,6 +12,7 @@ mod isolation;
 mod machines;
 mod negotiation;
 mod neighbours;
+mod notifications;
 mod offers;
 mod pricing;
 mod visibility;

@@ -31,11 +31,15 @@ pub struct World {
 
 impl World {
     pub async fn new() -> Self {
+        Self::over(Engine::new(Arc::new(MemoryStore::new()), EngineConfig::default()).caches()).await
+    }
+
+    /// With these caches.
+    pub async fn over(caches: Caches) -> Self {
         let database = dev_stack::test::database(&["quote"]).await.unwrap();
         let serve = PgPool::connect(&database.service_url("quote_serve")).await.unwrap();
         let work = PgPool::connect(&database.service_url("quote_work")).await.unwrap();
         let owner = PgPool::connect(&database.admin_url()).await.unwrap();
-        let caches = Engine::new(Arc::new(MemoryStore::new()), EngineConfig::default()).caches();
         let asked = Arc::new(Asked::default());
         let config = config(&neighbours::start(Arc::clone(&asked)).await);
         let identity = TestIdentity::new();

@@ -24,6 +24,7 @@ use crate::{
         ByteStore, CountReply, CountRequest, FillReply, FillRequest, InvalidateReply, LeaseReply, LeaseRequest,
         LeaseToken, Place, StoreError, Stored, Workload,
     },
+    streams::StreamStore,
 };
 
 /// What a client waits for an answer.
@@ -377,5 +378,10 @@ impl ByteStore for LyingStore {
     /// Nobody rests on a live count: there is nothing to be misled about.
     fn counters(&self) -> &dyn CounterStore {
         self.honest.counters()
+    }
+
+    /// The same holds for what a stream says.
+    fn streams(&self) -> &dyn StreamStore {
+        self.honest.streams()
     }
 }
