@@ -63,6 +63,25 @@ async function configure(page, discount) {
   await page.getByTestId("preview-net").waitFor();
 }
 
+async function ask(path, token, sent) {
+  const headers = { "content-type": "application/json", "idempotency-key": crypto.randomUUID() };
+  if (token) headers.authorization = `Bearer ${token}`;
+  const method = sent ? "POST" : "GET";
+  const answer = await fetch(new URL(path, address), { method, headers, body: sent && JSON.stringify(sent) });
+  assert.ok(answer.ok, `${path}: ${answer.status}`);
+  return answer.json();
+}
+
+/** Somebody else, somewhere else, approves what the page shows. */
+async function approve(tenant, quoteId) {
+  const { identities } = await ask("/dev/v1/identities");
+  const { subject, roles } = identities.find(({ title }) => title === "Approver");
+  const { token } = await ask("/dev/v1/tokens", undefined, { tenant, subject, roles });
+  const { currentRevision } = await ask(`/quote/v1/quotes/${quoteId}`, token);
+  const path = `/quote/v1/quotes/${quoteId}/revisions/${currentRevision.revisionNo}/approve`;
+  await ask(path, token, { contentHash: currentRevision.contentHash });
+}
+
 test("a sale goes from the catalog to a completed order", async () => {
   const { page, faults } = await openConsole();
   await signIn(page, "Sales representative");
@@ -102,6 +121,23 @@ test("a deep discount waits for an approver who did not ask for it", async () =>
   await signIn(page, "Approver");
   await press(page, "Approve");
   await quoteState(page, "approved");
+  await page.close();
+});
+
+test("the seller's page shows the approval of somebody else without being touched", async () => {
+  const { page, faults } = await openConsole();
+  await signIn(page, "Sales representative");
+  await configure(page, "40");
+  await press(page, "Create quote");
+  await quoteState(page, "draft");
+  await press(page, "Final price");
+  await press(page, "Submit");
+  await quoteState(page, "inApproval");
+
+  const [, tenant] = (await page.getByTestId("who").innerText()).split(" · ");
+  await approve(tenant, await page.getByTestId("quote-id").innerText());
+  await quoteState(page, "approved");
+  assert.deepEqual(faults, []);
   await page.close();
 });
 

@@ -3,6 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { body, type Clients } from "../api";
 import type { components } from "../api/quote";
 import { useLanguage, type Word } from "../language";
+import { quoteKey, toldKey, useNotices } from "../notices";
 import { Refusal } from "../refusal";
 import { useSession } from "../session";
 import { State } from "../state";
@@ -84,6 +85,7 @@ function offered(revision: Revision): Command[] {
 
 export function Quote({ quoteId }: { quoteId: string | null }) {
   const { say } = useLanguage();
+  useNotices();
   return (
     <section aria-labelledby="quote-title">
       <h2 id="quote-title">{say("quote")}</h2>
@@ -96,13 +98,14 @@ function Current({ quoteId }: { quoteId: string }) {
   const { say } = useLanguage();
   const { api, identity } = useSession();
   const cache = useQueryClient();
-  const key = [identity.tenant, identity.subject, "quote", quoteId];
+  const key = quoteKey(identity, quoteId);
   const quote = useQuery({
     queryKey: key,
     queryFn: () => {
-      // Never older than what this page has already seen: the summary comes through a cache.
-      const seen = cache.getQueryData<Quoted>(key)?.version;
-      const header = seen === undefined ? undefined : { "Min-Version": seen };
+      // Never older than what this page has already seen or was told of: the summary comes through a cache.
+      const seen = cache.getQueryData<Quoted>(key)?.version ?? 0;
+      const known = Math.max(seen, cache.getQueryData<number>(toldKey(identity, quoteId)) ?? 0);
+      const header = known === 0 ? undefined : { "Min-Version": known };
       return body(api.quote.GET("/quote/v1/quotes/{id}", { params: { path: { id: quoteId }, header } }));
     },
   });
@@ -120,7 +123,9 @@ function Current({ quoteId }: { quoteId: string }) {
     <>
       <p>
         <State value={revision.state} testId="quote-state" /> {say("revision", { n: String(revision.revisionNo) })}{" "}
-        <code className="quiet">{id}</code>
+        <code className="quiet" data-testid="quote-id">
+          {id}
+        </code>
       </p>
       <table>
         <tbody>
