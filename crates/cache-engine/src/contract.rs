@@ -184,6 +184,7 @@ macro_rules! contract_suite {
             invalidation::an_event_removes_exactly_its_key,
             invalidation::a_slow_reader_cannot_store_what_was_invalidated,
             invalidation::nobody_joins_a_load_older_than_the_invalidation,
+            invalidation::nobody_joins_a_load_that_another_process_made_old,
             invalidation::a_demanded_version_is_never_undercut,
             invalidation::a_created_object_is_seen_after_its_event,
             loading::concurrent_misses_load_once,

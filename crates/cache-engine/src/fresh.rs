@@ -102,7 +102,7 @@ impl<T: Cached> ReadThrough<T> {
             match self.look(address, min).await {
                 Found::Value(served, _) => return Leased::Answered(Ok(Some(served))),
                 Found::Absent => return Leased::Answered(Ok(None)),
-                Found::Nothing { over: seen } => over = seen,
+                Found::Nothing { over: seen, .. } => over = seen,
                 Found::OutOfReach => return Leased::Without,
             }
         }

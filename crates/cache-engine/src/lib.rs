@@ -32,3 +32,8 @@ pub use memory::MemoryStore;
 pub use none::NoStore;
 pub use store::{ByteStore, Place, StoreError, Stored};
 pub use streams::StreamStore;
+
+/// The examples in the README, compiled and run with the documentation's tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -66,8 +66,8 @@ pub(crate) enum Found<T> {
     Value(Served<T>, Duration),
     /// The authority said a moment ago that there is none.
     Absent,
-    /// Nothing usable; a value of that version may be replaced.
-    Nothing { over: Option<Version> },
+    /// Nothing usable; a value of that version may be replaced, and nothing older than `at_least` may be served.
+    Nothing { over: Option<Version>, at_least: Version },
     /// The store cannot be asked, or holds what a newer program wrote: load, and leave the store alone.
     OutOfReach,
 }
@@ -171,7 +171,7 @@ impl<T: Cached> ReadThrough<T> {
     }
 
     async fn read_shared(self: &Arc<Self>, address: Arc<Address>, min: Version, load: Load<'_, T>) -> ReadResult<T> {
-        let approach = match self.look(&address, min).await {
+        let (approach, least) = match self.look(&address, min).await {
             Found::Value(served, fresh_for) => {
                 if fresh_for.is_zero() {
                     self.refresh(&address, served.version, load);
@@ -179,13 +179,20 @@ impl<T: Cached> ReadThrough<T> {
                 return Ok(Some(served));
             }
             Found::Absent => return Ok(None),
-            Found::Nothing { over } => Approach::Lease { over, min },
-            Found::OutOfReach => Approach::Bypass,
+            Found::Nothing { over, at_least } => {
+                let least = min.max(at_least);
+                (Approach::Lease { over, min: least }, least)
+            }
+            Found::OutOfReach => (Approach::Bypass, min),
         };
         let (answer, joined) = self.load_once(&address, approach, load).await;
-        let too_old = matches!(&answer, Ok(Some(served)) if served.version < min);
+        let too_old = match &answer {
+            Ok(Some(served)) => served.version < least,
+            Ok(None) => least > Version::ZERO,
+            Err(_) => false,
+        };
         if joined && too_old {
-            // That load began before the change the caller must see; the next one begins after it.
+            // That load began before a change that is known by now, whoever told; the next one begins after it.
             return self.load_once(&address, approach, load).await.0;
         }
         answer
@@ -223,7 +230,7 @@ impl<T: Cached> ReadThrough<T> {
             Ok(Some(stored)) => stored,
             Ok(None) => {
                 self.meters.miss_absent.increment(1);
-                return Found::Nothing { over: None };
+                return Found::Nothing { over: None, at_least: Version::ZERO };
             }
             Err(why) => {
                 self.meters.unread(why);
@@ -241,7 +248,11 @@ impl<T: Cached> ReadThrough<T> {
             }
             Verdict::Nothing => {
                 self.meters.miss_absent.increment(1);
-                Found::Nothing { over: None }
+                Found::Nothing { over: None, at_least: Version::ZERO }
+            }
+            Verdict::Tombstone { at_least } => {
+                self.meters.miss_absent.increment(1);
+                Found::Nothing { over: None, at_least }
             }
             Verdict::Rejected(why, over) => self.reject(address, why, over, &stored).await,
         }
@@ -277,14 +288,14 @@ impl<T: Cached> ReadThrough<T> {
             // A newer program's value: replacing it would make the two programs take turns.
             Rejection::NewerSchema if self.core.guards.has(Guard::Newer) => Found::OutOfReach,
             Rejection::NewerSchema | Rejection::Expired | Rejection::OlderSchema | Rejection::Version => {
-                Found::Nothing { over }
+                Found::Nothing { over, at_least: Version::ZERO }
             }
             Rejection::Tenant | Rejection::Identity | Rejection::Oversize | Rejection::Corrupt => {
                 if let Some(header) = stored.bytes.first_chunk::<HEADER_BYTES>() {
                     // If that fails the frame stays in the way until it ends: misses, but nothing wrong.
                     let _ = self.core.store.discard(self.place(&address.text), header).await;
                 }
-                Found::Nothing { over: None }
+                Found::Nothing { over: None, at_least: Version::ZERO }
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Invalidation through the engine.
 
+use std::time::Duration;
+
 use cache_ports::ServedFrom;
 use kernel::Version;
 
@@ -75,6 +77,34 @@ pub async fn nobody_joins_a_load_older_than_the_invalidation(subject: &dyn Subje
         slow.await.expect("the reader ends");
         let kept = driver.get(&caches, &tenant, &Authority::with(7)).await;
         assert_eq!((kept.version, kept.source), (Some(Version::new(7)), Some(ServedFrom::L2)));
+    }
+}
+
+/// In a process that has only the tombstone to go by, a reader who comes afterwards does not take the old answer either.
+pub async fn nobody_joins_a_load_that_another_process_made_old(subject: &dyn Subject) {
+    /// For the reader to join the load under way; it cannot be seen from outside, and the answer is right without.
+    const TIME_TO_JOIN: Duration = Duration::from_millis(50);
+    for (driver, invalidate) in drivers::invalidated() {
+        for (old, new) in [(Authority::gated(6), 7), (Authority::gated(0), 1)] {
+            let (reader, writer) = (process(subject), process(subject));
+            let tenant = new_tenant();
+            let get = |authority: Authority| {
+                let (reader, tenant) = (reader.clone(), tenant.clone());
+                tokio::spawn(async move { driver.get(&reader, &tenant, &authority).await.version })
+            };
+            let slow = get(old.clone());
+            old.until_asked().await;
+            invalidate(writer, tenant.clone(), 1, Version::new(new)).await.expect("the store answers");
+            let mut next = get(Authority::with(new));
+            let early = tokio::time::timeout(TIME_TO_JOIN, &mut next).await.ok();
+            old.open();
+            slow.await.expect("the reader ends");
+            let version = match early {
+                Some(version) => version,
+                None => next.await,
+            };
+            assert_eq!(version.expect("the reader ends"), Some(Version::new(new)), "{}", driver.keyspace.name);
+        }
     }
 }
 

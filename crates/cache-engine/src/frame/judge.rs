@@ -54,8 +54,13 @@ pub enum Verdict {
         /// Time since it was filled.
         age: Duration,
     },
-    /// Nothing to use: empty, a tombstone or a lease.
+    /// Nothing to use: somebody is loading.
     Nothing,
+    /// Nothing to use, and nothing older than this is acceptable.
+    Tombstone {
+        /// The least acceptable version.
+        at_least: Version,
+    },
     /// Something that must not be used. A value's version, if the caller wants to lease over it.
     Rejected(Rejection, Option<Version>),
 }
@@ -76,8 +81,10 @@ pub(crate) fn judge_by(guards: Guards, keyspace: &Keyspace, key: &str, min: Vers
         Glance::Garbage => return Verdict::Rejected(Rejection::Corrupt, None),
         Glance::Ours(header) => header,
     };
-    if matches!(header.kind, Kind::Tombstone | Kind::Lease) {
-        return Verdict::Nothing;
+    match header.kind {
+        Kind::Lease => return Verdict::Nothing,
+        Kind::Tombstone => return Verdict::Tombstone { at_least: header.version },
+        Kind::Value | Kind::Negative => {}
     }
     let reject = |why| Verdict::Rejected(why, Some(header.version));
     let frame = match Frame::parse(bytes, guards) {

@@ -49,7 +49,7 @@ impl FastIdempotencyCache for Idempotency {
                 self.meters.rejected(why);
                 None
             }
-            Verdict::Negative { .. } | Verdict::Nothing => None,
+            Verdict::Negative { .. } | Verdict::Nothing | Verdict::Tombstone { .. } => None,
         }
     }
 
