@@ -7,6 +7,7 @@
 mod edges;
 mod generated;
 mod migrations;
+mod observed;
 mod purity;
 mod shape;
 mod sql;

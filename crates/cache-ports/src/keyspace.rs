@@ -206,6 +206,12 @@ impl Pool {
     pub const ALL: [Self; 6] =
         [Self::Content, Self::Preview, Self::RateLimit, Self::Coordination, Self::Session, Self::Hints];
 
+    /// Whether its keys may be evicted one by one without a word: what is only a copy may, what counts, locks, remembers or
+    /// lists may not. It would still do no harm, but help less than it seems to.
+    pub const fn tolerates_eviction(self) -> bool {
+        matches!(self, Self::Content | Self::Preview)
+    }
+
     /// Its word in configuration, metrics and user names.
     pub const fn as_str(self) -> &'static str {
         match self {

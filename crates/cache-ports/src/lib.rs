@@ -64,3 +64,8 @@ pub struct Caches {
     /// What users are told.
     pub notices: Arc<dyn NoticeBoard>,
 }
+
+/// The examples in the README, compiled and run with the documentation's tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

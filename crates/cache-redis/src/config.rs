@@ -2,19 +2,27 @@
 //!
 //! Owns the defaults. Must never hold a secret in the clear: a URL with a password stays out of `Debug`.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 use cache_engine::store::Pool;
 use fred::types::config::Config;
+
+use crate::tls;
+
+/// Stands in a URL for the word of the pool that connects with it.
+const POOL: &str = "{pool}";
 
 /// See the module.
 #[derive(Clone)]
 pub struct RedisConfig {
     /// `redis://[user:password@]host:port[/database]`, or `redis-cluster://[user:password@]host:port[?node=host:port…]` for a
     /// cluster, of which any nodes are named; `rediss` in place of `redis` for TLS. For every pool that has none of its own.
+    /// `{pool}` in it stands for the pool's word: one line names a user for each pool.
     pub url: String,
     /// Servers of their own for single pools.
     pub pool_urls: BTreeMap<Pool, String>,
+    /// The certificates, in PEM, of the authorities whose servers are believed over TLS; the system's own where absent.
+    pub ca_file: Option<PathBuf>,
     /// In front of every key: tells deployments, and tests, apart. Without braces, which would put all keys in one slot.
     pub key_prefix: String,
     /// How long one command may take.
@@ -31,8 +39,8 @@ impl RedisConfig {
         Self { url: url.into(), ..Self::default() }
     }
 
-    pub(crate) fn url_of(&self, pool: Pool) -> &str {
-        self.pool_urls.get(&pool).unwrap_or(&self.url)
+    pub(crate) fn url_of(&self, pool: Pool) -> String {
+        self.pool_urls.get(&pool).unwrap_or(&self.url).replace(POOL, pool.as_str())
     }
 }
 
@@ -41,6 +49,7 @@ impl Default for RedisConfig {
         Self {
             url: "redis://127.0.0.1:6379".into(),
             pool_urls: BTreeMap::new(),
+            ca_file: None,
             key_prefix: String::new(),
             timeout: Duration::from_millis(50),
             content_connections: 2,
@@ -51,7 +60,7 @@ impl Default for RedisConfig {
 
 impl fmt::Debug for RedisConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let servers: Vec<String> = Pool::ALL.iter().map(|pool| without_credentials(self.url_of(*pool))).collect();
+        let servers: Vec<String> = Pool::ALL.iter().map(|pool| without_credentials(&self.url_of(*pool))).collect();
         f.debug_struct("RedisConfig")
             .field("servers", &servers)
             .field("key_prefix", &self.key_prefix)
@@ -67,16 +76,32 @@ fn without_credentials(url: &str) -> String {
     }
 }
 
-/// A Redis URL that cannot be understood. The URL itself is left out: it may hold a password.
+/// Why Redis cannot even be looked for. The URL itself is left out: it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the Redis URL of the {pool} pool cannot be understood")]
-pub struct InvalidRedisUrl {
-    /// The pool.
-    pub pool: &'static str,
+pub enum InvalidRedisConfig {
+    /// A URL cannot be understood.
+    #[error("the Redis URL of the {pool} pool cannot be understood")]
+    Url {
+        /// The pool.
+        pool: &'static str,
+    },
+    /// The authorities' certificates cannot be used.
+    #[error("{} holds no usable certificates: {reason}", file.display())]
+    Authorities {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
-pub(crate) fn parse(config: &RedisConfig, pool: Pool) -> Result<Config, InvalidRedisUrl> {
-    Config::from_url(config.url_of(pool)).map_err(|_| InvalidRedisUrl { pool: pool.as_str() })
+pub(crate) fn parse(config: &RedisConfig, pool: Pool) -> Result<Config, InvalidRedisConfig> {
+    let parsed = Config::from_url(&config.url_of(pool));
+    let mut server = parsed.map_err(|_| InvalidRedisConfig::Url { pool: pool.as_str() })?;
+    if let (Some(file), true) = (&config.ca_file, server.tls.is_some()) {
+        server.tls = Some(tls::believing(file)?);
+    }
+    Ok(server)
 }
 
 #[cfg(test)]
@@ -104,6 +129,23 @@ mod tests {
     #[test]
     fn a_url_that_is_none_is_refused_without_repeating_it() {
         let refused = parse(&RedisConfig::at("hunter2"), Pool::Content);
-        assert_eq!(refused.err(), Some(InvalidRedisUrl { pool: "content" }));
+        assert_eq!(refused.err(), Some(InvalidRedisConfig::Url { pool: "content" }));
+    }
+
+    #[test]
+    fn one_url_names_a_user_for_each_pool() {
+        let config = RedisConfig::at("redis://quoin-quote-{pool}:secret@cache.internal:6379");
+        let user = |pool| parse(&config, pool).expect("a URL").username;
+        assert_eq!(user(Pool::RateLimit).as_deref(), Some("quoin-quote-rate-limit"));
+        assert_eq!(user(Pool::Content).as_deref(), Some("quoin-quote-content"));
+    }
+
+    #[test]
+    fn authorities_that_cannot_be_read_are_named() {
+        let config = RedisConfig { ca_file: Some("nowhere.pem".into()), ..RedisConfig::at("rediss://cache.internal") };
+        let refused = parse(&config, Pool::Content).expect_err("no such file").to_string();
+        assert!(refused.starts_with("nowhere.pem holds no usable certificates"), "{refused}");
+        let plain = RedisConfig { url: "redis://cache.internal".into(), ..config };
+        assert!(parse(&plain, Pool::Content).is_ok(), "without TLS nobody reads it");
     }
 }

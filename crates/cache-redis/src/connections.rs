@@ -22,13 +22,15 @@ use fred::{
         scripts::Script,
     },
 };
-use metrics::{counter, gauge, histogram};
+use metrics::counter;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::{
     breaker::Breaker,
     cluster,
-    config::{self, InvalidRedisUrl, RedisConfig},
+    config::{self, InvalidRedisConfig, RedisConfig},
+    meters::{Meters, Operation},
+    survey::ServerFacts,
 };
 
 /// How long a connection attempt, and the commands that set it up, may take.
@@ -64,11 +66,12 @@ pub(crate) struct Connections {
     next: AtomicUsize,
     breaker: Breaker,
     slow: Duration,
+    meters: Meters,
 }
 
 impl Connections {
     /// Starts connecting, and does not wait for it.
-    pub(crate) fn connect(name: Pool, config: &RedisConfig) -> Result<Arc<Self>, InvalidRedisUrl> {
+    pub(crate) fn connect(name: Pool, config: &RedisConfig) -> Result<Arc<Self>, InvalidRedisConfig> {
         let mut server = config::parse(config, name)?;
         // The default gives up for ever when the first attempt fails.
         server.fail_fast = false;
@@ -85,7 +88,7 @@ impl Connections {
         let connections = if name == Pool::Content { config.content_connections.max(1) } else { 1 };
         let mut clients = Vec::with_capacity(connections);
         for _ in 0..connections {
-            let client = builder.build().map_err(|_| InvalidRedisUrl { pool: name.as_str() })?;
+            let client = builder.build().map_err(|_| InvalidRedisConfig::Url { pool: name.as_str() })?;
             watch(name, &client);
             keep_running(name, &client);
             // Failing fast is also what keeps a command whose answer was lost from being sent again.
@@ -94,7 +97,7 @@ impl Connections {
             clients.push(client.with_options(&options));
         }
         let slow = timeout / 2;
-        Ok(Arc::new(Self { name, clustered, clients, next: AtomicUsize::new(0), breaker: Breaker::new(), slow }))
+        Ok(Arc::new(Self { name, clustered, clients, next: AtomicUsize::new(0), breaker: Breaker::new(), slow, meters: Meters::of(name) }))
     }
 
     /// A connection, one that stands if there is one.
@@ -108,7 +111,7 @@ impl Connections {
     /// Runs one command within the budget, unless the breaker sheds it.
     pub(crate) async fn run<R>(
         &self,
-        operation: &'static str,
+        operation: Operation,
         urgency: Urgency,
         command: impl AsyncFnOnce(&WithOptions<Client>) -> Result<R, Error>,
     ) -> Result<R, StoreError> {
@@ -119,21 +122,18 @@ impl Connections {
         let outcome = command(self.client()).await.map_err(|error| reason(&error));
         let took = began.elapsed();
         self.breaker.note(outcome.is_ok() && took < self.slow);
-        let pool = self.name.as_str();
-        histogram!("cache_command_seconds", "pool" => pool, "operation" => operation).record(took);
+        self.meters.took(operation, took);
         if let Err(why) = &outcome {
-            let why = word(*why);
-            counter!("cache_command_errors_total", "pool" => pool, "operation" => operation, "reason" => why)
-                .increment(1);
+            self.meters.failed(operation, *why);
         }
-        gauge!("cache_breaker_shed_ratio", "pool" => pool).set(self.breaker.shed_ratio());
+        self.meters.shed_ratio.set(self.breaker.shed_ratio());
         outcome
     }
 
     /// Runs a script by its hash; loads it first where Redis has forgotten it.
     pub(crate) async fn script<R: FromValue>(
         &self,
-        operation: &'static str,
+        operation: Operation,
         urgency: Urgency,
         script: &Script,
         keys: Vec<String>,
@@ -149,6 +149,22 @@ impl Connections {
                 }
                 answered => answered,
             }
+        })
+        .await
+    }
+
+    /// What its server says about itself; of a cluster, all primaries together.
+    pub(crate) async fn facts(&self) -> Result<ServerFacts, StoreError> {
+        self.run(Operation::Info, Urgency::Help, async |client: &WithOptions<Client>| {
+            if !self.clustered {
+                return Ok(ServerFacts::parse(&client.info::<String>(None).await?));
+            }
+            let mut together: Option<ServerFacts> = None;
+            for primary in client.active_connections() {
+                let facts = ServerFacts::parse(&client.with_cluster_node(primary).info::<String>(None).await?);
+                together = Some(together.map_or_else(|| facts.clone(), |known| known.and(facts.clone())));
+            }
+            Ok(together.unwrap_or_default())
         })
         .await
     }
@@ -252,14 +268,5 @@ fn reason(error: &Error) -> StoreError {
         | ErrorKind::Tls => StoreError::Unavailable,
         ErrorKind::Unknown if error.details().starts_with("Client is not") => StoreError::Unavailable,
         _ => StoreError::Refused,
-    }
-}
-
-const fn word(why: StoreError) -> &'static str {
-    match why {
-        StoreError::Unavailable => "unavailable",
-        StoreError::TimedOut => "timeout",
-        StoreError::BreakerOpen => "breaker_open",
-        StoreError::Refused => "refused",
     }
 }

@@ -20,6 +20,7 @@ use futures::future::join_all;
 
 use crate::{
     connections::Urgency,
+    meters::Operation,
     store::{RedisStore, millis},
 };
 
@@ -31,7 +32,7 @@ impl CounterStore for RedisStore {
     async fn add(&self, share: &str, units: u64, life: Duration) -> Result<(), StoreError> {
         let arguments = vec![number(units), millis(life)];
         let (script, keys) = (&self.scripts.counter_add, vec![self.key(share)]);
-        self.pool(Workload::Counter).script("counter_add", Urgency::Help, script, keys, arguments).await
+        self.pool(Workload::Counter).script(Operation::CounterAdd, Urgency::Help, script, keys, arguments).await
     }
 
     async fn sum(&self, shares: &[String]) -> Result<u64, StoreError> {
@@ -43,7 +44,7 @@ impl CounterStore for RedisStore {
             }
             pipeline.all::<Vec<Option<u64>>>().await
         };
-        let units = self.pool(Workload::Counter).run("counter_sum", Urgency::Help, read).await?;
+        let units = self.pool(Workload::Counter).run(Operation::CounterSum, Urgency::Help, read).await?;
         Ok(units.into_iter().flatten().sum())
     }
 
@@ -52,7 +53,7 @@ impl CounterStore for RedisStore {
         // A script for each share: they lie on different nodes of a cluster. Sent together, they are one round trip.
         let scripts = shares.iter().map(|share| {
             let (script, keys) = (&self.scripts.counter_take, vec![self.key(share)]);
-            pool.script::<(u64, u64)>("counter_take", Urgency::Help, script, keys, Vec::new())
+            pool.script::<(u64, u64)>(Operation::CounterTake, Urgency::Help, script, keys, Vec::new())
         });
         let mut taken = Taken { pending: 0, total: 0, complete: true };
         let (mut answered, mut failed) = (false, None);
@@ -76,7 +77,7 @@ impl CounterStore for RedisStore {
     async fn rank(&self, list: &str, member: &str, total: u64, keep: u16, life: Duration) -> Result<(), StoreError> {
         let arguments = vec![member.into(), number(total), number(keep.into()), millis(life)];
         let (script, keys) = (&self.scripts.counter_rank, vec![self.key(list)]);
-        self.pool(Workload::Counter).script("counter_rank", Urgency::Help, script, keys, arguments).await
+        self.pool(Workload::Counter).script(Operation::CounterRank, Urgency::Help, script, keys, arguments).await
     }
 
     async fn top(&self, list: &str, limit: u16) -> Result<Vec<(String, u64)>, StoreError> {
@@ -85,7 +86,7 @@ impl CounterStore for RedisStore {
             return Ok(Vec::new());
         }
         let read = async |client: &WithOptions<Client>| client.zrevrange::<Vec<String>, _>(key, 0, end, true).await;
-        let flat = self.pool(Workload::Counter).run("counter_top", Urgency::Help, read).await?;
+        let flat = self.pool(Workload::Counter).run(Operation::CounterTop, Urgency::Help, read).await?;
         let pair = |pair: &[String]| Some((pair.first()?.clone(), pair.get(1)?.parse().ok()?));
         Ok(flat.chunks_exact(2).filter_map(pair).collect())
     }

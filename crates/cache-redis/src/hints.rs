@@ -23,8 +23,9 @@ use tokio::{
 };
 
 use crate::{
-    config::{self, InvalidRedisUrl, RedisConfig},
+    config::{self, InvalidRedisConfig, RedisConfig},
     connections::{self, Connections, Urgency},
+    meters::Operation,
     store::RedisStore,
 };
 
@@ -46,7 +47,7 @@ pub struct RedisHints {
 impl RedisHints {
     /// A bus that publishes over the store's connections of the hints pool and listens over one of its own. Returns at once,
     /// whether Redis is there or not.
-    pub fn beside(store: &RedisStore, config: &RedisConfig) -> Result<Self, InvalidRedisUrl> {
+    pub fn beside(store: &RedisStore, config: &RedisConfig) -> Result<Self, InvalidRedisConfig> {
         let mut server = config::parse(config, Pool::Hints)?;
         server.fail_fast = false;
         // Only in this version a connection that listens may also be asked whether it lives.
@@ -66,7 +67,7 @@ impl HintBus for RedisHints {
             }
             pipeline.all::<Vec<Value>>().await
         };
-        self.publishing.run("publish", Urgency::Always, publish).await.map(drop).map_err(|_| Unpublished)
+        self.publishing.run(Operation::Publish, Urgency::Always, publish).await.map(drop).map_err(|_| Unpublished)
     }
 
     fn subscribe(&self) -> broadcast::Receiver<Heard> {

@@ -9,11 +9,20 @@ mod config;
 mod connections;
 mod counters;
 mod hints;
+mod meters;
 mod scripts;
 mod store;
 mod streams;
+mod survey;
+mod tls;
 
 pub use cache_engine::store::Pool;
-pub use config::{InvalidRedisUrl, RedisConfig};
+pub use config::{InvalidRedisConfig, RedisConfig};
 pub use hints::RedisHints;
 pub use store::{PoolState, RedisStore};
+pub use survey::{EvictionHazard, ServerFacts, Survey, eviction_hazards};
+
+/// The examples in the README, compiled and run with the documentation's tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -17,16 +17,20 @@ use cache_engine::{
     },
 };
 use fred::{
-    clients::{Client, Pipeline, WithOptions},
+    clients::{Client, WithOptions},
     interfaces::KeysInterface,
     types::{Expiration, SetOptions, Value},
 };
 
+use futures::future::try_join_all;
+
 use crate::{
     cluster,
-    config::{InvalidRedisUrl, RedisConfig},
+    config::{InvalidRedisConfig, RedisConfig},
     connections::{Connections, Urgency},
+    meters::Operation,
     scripts::Scripts,
+    survey::{self, Survey},
 };
 
 /// See the module.
@@ -50,7 +54,7 @@ pub struct PoolState {
 impl RedisStore {
     /// Starts connecting in the background and returns at once, whether Redis is there or not. Only a URL that cannot be
     /// understood is an error. Needs a Tokio runtime.
-    pub fn connect(config: &RedisConfig) -> Result<Self, InvalidRedisUrl> {
+    pub fn connect(config: &RedisConfig) -> Result<Self, InvalidRedisConfig> {
         let [content, preview, rate, coordination, session, hints] =
             Pool::ALL.map(|name| Connections::connect(name, config));
         Ok(Self {
@@ -73,6 +77,23 @@ impl RedisStore {
     /// The connections that hints are published over.
     pub(crate) fn hints_pool(&self) -> Arc<Connections> {
         Arc::clone(&self.pools[5])
+    }
+
+    /// What the servers say about themselves. A pool whose server does not answer is left out.
+    pub async fn survey(&self) -> Survey {
+        let mut survey = Survey::new();
+        for pool in &self.pools {
+            if let Ok(facts) = pool.facts().await {
+                survey.insert(pool.name(), facts);
+            }
+        }
+        survey
+    }
+
+    /// Shows in the metrics how the servers are doing, from now on and for as long as the store lives. Warns where a server may
+    /// evict what should stay.
+    pub fn watch(self: &Arc<Self>) {
+        survey::watch(self);
     }
 
     /// Closes all connections.
@@ -102,13 +123,12 @@ impl RedisStore {
 impl ByteStore for RedisStore {
     async fn read(&self, at: Place<'_>) -> Result<Option<Stored>, StoreError> {
         let key = self.key(at.key);
+        // Side by side, not as a pipeline: the client sends each command of a pipeline in a packet of its own, and what stands in
+        // its queue together in one. They keep their order all the same.
         let read = async |client: &WithOptions<Client>| {
-            let pipeline = Pipeline::from(client.clone());
-            let () = pipeline.get(&key).await?;
-            let () = pipeline.pttl(&key).await?;
-            pipeline.all::<(Option<Bytes>, i64)>().await
+            tokio::try_join!(client.get::<Option<Bytes>, _>(&key), client.pttl::<i64, _>(&key))
         };
-        let (bytes, life) = self.pool(at.workload).run("read", Urgency::Help, read).await?;
+        let (bytes, life) = self.pool(at.workload).run(Operation::Read, Urgency::Help, read).await?;
         Ok(stored(bytes, life))
     }
 
@@ -120,25 +140,19 @@ impl ByteStore for RedisStore {
         let keys: Vec<String> = keys.iter().map(|key| self.key(key)).collect();
         let groups = if pool.is_clustered() { cluster::by_slot(&keys) } else { vec![(0..keys.len()).collect()] };
         let read = async |client: &WithOptions<Client>| {
-            let pipeline = Pipeline::from(client.clone());
-            for group in &groups {
-                let together: Vec<&str> = group.iter().map(|position| keys[*position].as_str()).collect();
-                let () = pipeline.mget(together).await?;
-            }
-            for key in &keys {
-                let () = pipeline.pttl(key).await?;
-            }
-            pipeline.all::<Vec<Value>>().await
+            let values = groups.iter().map(|group| {
+                client.mget::<Vec<Option<Bytes>>, _>(group.iter().map(|at| keys[*at].as_str()).collect::<Vec<_>>())
+            });
+            let lives = keys.iter().map(|key| client.pttl::<i64, _>(key));
+            tokio::try_join!(try_join_all(values), try_join_all(lives))
         };
-        let mut answers = pool.run("read_many", Urgency::Help, read).await?.into_iter();
+        let (found, lives) = pool.run(Operation::ReadMany, Urgency::Help, read).await?;
         let mut values: Vec<Option<Bytes>> = vec![None; keys.len()];
-        for group in &groups {
-            let found = answers.next().unwrap_or(Value::Null).convert::<Vec<Option<Bytes>>>();
-            for (position, value) in group.iter().zip(found.map_err(|_| StoreError::Refused)?) {
+        for (group, found) in groups.iter().zip(found) {
+            for (position, value) in group.iter().zip(found) {
                 values[*position] = value;
             }
         }
-        let lives = answers.map(|life| life.as_i64().unwrap_or_default());
         Ok(values.into_iter().zip(lives).map(|(bytes, life)| stored(bytes, life)).collect())
     }
 
@@ -152,7 +166,7 @@ impl ByteStore for RedisStore {
         ];
         let pool = self.pool(at.workload);
         let (script, keys) = (&self.scripts.lease, vec![self.key(at.key)]);
-        let answer: Vec<Value> = pool.script("lease", Urgency::Help, script, keys, arguments).await?;
+        let answer: Vec<Value> = pool.script(Operation::Lease, Urgency::Help, script, keys, arguments).await?;
         match (answer.first().and_then(Value::as_i64), answer.get(1).and_then(Value::as_bytes)) {
             (Some(1), Some(version)) => {
                 let version = version.try_into().map(u64::from_be_bytes).map_err(|_| StoreError::Refused)?;
@@ -173,7 +187,7 @@ impl ByteStore for RedisStore {
         ];
         let pool = self.pool(at.workload);
         let answer: i64 =
-            pool.script("fill", Urgency::Help, &self.scripts.fill, vec![self.key(at.key)], arguments).await?;
+            pool.script(Operation::Fill, Urgency::Help, &self.scripts.fill, vec![self.key(at.key)], arguments).await?;
         match answer {
             1 => Ok(FillReply::Stored),
             2 => Ok(FillReply::LeaseLost),
@@ -185,7 +199,7 @@ impl ByteStore for RedisStore {
     async fn abandon(&self, at: Place<'_>, token: LeaseToken) -> Result<(), StoreError> {
         let pool = self.pool(at.workload);
         let arguments = vec![bytes(&token.0)];
-        pool.script::<i64>("abandon", Urgency::Help, &self.scripts.abandon, vec![self.key(at.key)], arguments).await?;
+        pool.script::<i64>(Operation::Abandon, Urgency::Help, &self.scripts.abandon, vec![self.key(at.key)], arguments).await?;
         Ok(())
     }
 
@@ -193,7 +207,7 @@ impl ByteStore for RedisStore {
         let arguments = vec![bytes(&at_least.get().to_be_bytes()), bytes(&frame::tombstone(at_least)), millis(ttl)];
         let pool = self.pool(at.workload);
         let (script, keys) = (&self.scripts.invalidate, vec![self.key(at.key)]);
-        match pool.script::<i64>("invalidate", Urgency::Always, script, keys, arguments).await? {
+        match pool.script::<i64>(Operation::Invalidate, Urgency::Always, script, keys, arguments).await? {
             1 => Ok(InvalidateReply::Tombstoned),
             2 => Ok(InvalidateReply::NotOlder),
             _ => Err(StoreError::Refused),
@@ -203,14 +217,14 @@ impl ByteStore for RedisStore {
     async fn discard(&self, at: Place<'_>, header: &[u8; HEADER_BYTES]) -> Result<(), StoreError> {
         let pool = self.pool(at.workload);
         let arguments = vec![bytes(header)];
-        pool.script::<i64>("discard", Urgency::Help, &self.scripts.discard, vec![self.key(at.key)], arguments).await?;
+        pool.script::<i64>(Operation::Discard, Urgency::Help, &self.scripts.discard, vec![self.key(at.key)], arguments).await?;
         Ok(())
     }
 
     async fn put(&self, at: Place<'_>, frame: &[u8], ttl: Duration) -> Result<(), StoreError> {
         let (key, frame, life) = (self.key(at.key), bytes(frame), Some(Expiration::PX(px(ttl))));
         let put = async |client: &WithOptions<Client>| client.set::<(), _, _>(key, frame, life, None, false).await;
-        self.pool(at.workload).run("put", Urgency::Help, put).await
+        self.pool(at.workload).run(Operation::Put, Urgency::Help, put).await
     }
 
     async fn acquire(&self, at: Place<'_>, token: LeaseToken, ttl: Duration) -> Result<bool, StoreError> {
@@ -218,13 +232,13 @@ impl ByteStore for RedisStore {
         let acquire = async |client: &WithOptions<Client>| {
             client.set::<Option<String>, _, _>(key, token, life, Some(SetOptions::NX), false).await
         };
-        Ok(self.pool(at.workload).run("acquire", Urgency::Help, acquire).await?.is_some())
+        Ok(self.pool(at.workload).run(Operation::Acquire, Urgency::Help, acquire).await?.is_some())
     }
 
     async fn release(&self, at: Place<'_>, token: LeaseToken) -> Result<bool, StoreError> {
         let pool = self.pool(at.workload);
         let (script, keys) = (&self.scripts.release, vec![self.key(at.key)]);
-        let released: i64 = pool.script("release", Urgency::Always, script, keys, vec![bytes(&token.0)]).await?;
+        let released: i64 = pool.script(Operation::Release, Urgency::Always, script, keys, vec![bytes(&token.0)]).await?;
         Ok(released == 1)
     }
 
@@ -232,7 +246,7 @@ impl ByteStore for RedisStore {
         let keys = requests.iter().map(|request| self.key(request.key)).collect();
         let arguments = requests.iter().flat_map(count_arguments).collect();
         let pool = self.pool(Workload::RateLimit);
-        let answer: Vec<i64> = pool.script("count", Urgency::Help, &self.scripts.count, keys, arguments).await?;
+        let answer: Vec<i64> = pool.script(Operation::Count, Urgency::Help, &self.scripts.count, keys, arguments).await?;
         if answer.len() != requests.len() * COUNT_FIELDS {
             return Err(StoreError::Refused);
         }

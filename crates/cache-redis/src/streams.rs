@@ -19,6 +19,7 @@ use fred::{
 
 use crate::{
     connections::Urgency,
+    meters::Operation,
     store::{RedisStore, millis},
 };
 
@@ -31,14 +32,14 @@ impl StreamStore for RedisStore {
         let mut arguments = vec![Value::Integer(bounds.entries.into()), millis(bounds.life)];
         arguments.extend(payloads.iter().cloned().map(Value::Bytes));
         let (script, keys) = (&self.scripts.stream_append, vec![self.key(stream)]);
-        self.pool(Workload::Stream).script("stream_append", Urgency::Help, script, keys, arguments).await
+        self.pool(Workload::Stream).script(Operation::StreamAppend, Urgency::Help, script, keys, arguments).await
     }
 
     async fn read_after(&self, stream: &str, after: StreamId, limit: u16) -> Result<Vec<StreamEntry>, StoreError> {
         let arguments = vec![Value::from(after.to_string()), Value::Integer(limit.into())];
         let (script, keys) = (&self.scripts.stream_read, vec![self.key(stream)]);
         let pool = self.pool(Workload::Stream);
-        entries(pool.script("stream_read", Urgency::Help, script, keys, arguments).await?)
+        entries(pool.script(Operation::StreamRead, Urgency::Help, script, keys, arguments).await?)
     }
 
     async fn take(
@@ -52,7 +53,7 @@ impl StreamStore for RedisStore {
         let arguments = vec![reader.group.into(), reader.name.into(), idle, Value::Integer(limit.into())];
         let (script, keys) = (&self.scripts.stream_take, vec![self.key(stream)]);
         let pool = self.pool(Workload::Stream);
-        entries(pool.script("stream_take", Urgency::Help, script, keys, arguments).await?)
+        entries(pool.script(Operation::StreamTake, Urgency::Help, script, keys, arguments).await?)
     }
 
     async fn acknowledge(&self, stream: &str, group: &str, ids: &[StreamId]) -> Result<(), StoreError> {
@@ -61,7 +62,7 @@ impl StreamStore for RedisStore {
         }
         let (key, ids): (String, Vec<String>) = (self.key(stream), ids.iter().map(ToString::to_string).collect());
         let acknowledge = async |client: &WithOptions<Client>| client.xack::<i64, _, _, _>(key, group, ids).await;
-        self.pool(Workload::Stream).run("stream_acknowledge", Urgency::Help, acknowledge).await?;
+        self.pool(Workload::Stream).run(Operation::StreamAcknowledge, Urgency::Help, acknowledge).await?;
         Ok(())
     }
 }

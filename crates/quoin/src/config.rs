@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use cache_redis::{Pool, RedisConfig};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use service_runtime::{RuntimeConfig, Settings};
@@ -95,10 +96,34 @@ pub struct Cache {
     pub backend: CacheBackend,
     /// Whether a process keeps its own copies in front of it.
     pub l1: bool,
-    /// Where Redis is.
+    /// Where Redis is, for every pool that has no URL of its own. `{pool}` stands for the pool's word.
     pub redis_url: SecretString,
+    /// Certificates of the authorities that sign for Redis over TLS; empty: the system's.
+    pub redis_ca_file: PathBuf,
+    /// Servers of their own for single pools, by the pool's word with `_` for `-`.
+    pub pools: BTreeMap<String, SecretString>,
     /// Before every key.
     pub key_prefix: String,
+}
+
+impl Cache {
+    /// How Redis is reached. An unknown pool is an error that names those there are.
+    pub fn redis(&self) -> anyhow::Result<RedisConfig> {
+        let pool = |(word, url): (&String, &SecretString)| {
+            let pool = Pool::ALL.into_iter().find(|pool| pool.as_str().replace('-', "_") == *word);
+            let known = || Pool::ALL.map(|pool| pool.as_str().replace('-', "_")).join(", ");
+            let pool = pool.with_context(|| format!("cache.pools: there is no pool {word}; there are {}", known()))?;
+            anyhow::Ok((pool, url.expose_secret().to_owned()))
+        };
+        let ca_file = &self.redis_ca_file;
+        Ok(RedisConfig {
+            url: self.redis_url.expose_secret().to_owned(),
+            pool_urls: self.pools.iter().map(pool).collect::<anyhow::Result<_>>()?,
+            ca_file: (!ca_file.as_os_str().is_empty()).then(|| ca_file.clone()),
+            key_prefix: self.key_prefix.clone(),
+            ..RedisConfig::default()
+        })
+    }
 }
 
 /// The log of facts.
@@ -221,6 +246,16 @@ mod tests {
         assert_eq!(url(Service::Quote, Duty::Serve), "postgres://elsewhere/q");
         assert_eq!(url(Service::Quote, Duty::Work), "postgres://quote_work:p%40ss@db:5433/quoin?sslmode=require");
         assert_eq!(url(Service::Order, Duty::Serve), "postgres://order_serve:p%40ss@db:5433/quoin?sslmode=require");
+    }
+
+    #[test]
+    fn a_pool_may_have_a_server_of_its_own() {
+        let mut cache = config("").cache;
+        cache.pools = BTreeMap::from([("rate_limit".to_owned(), "redis://counts:6379".into())]);
+        assert_eq!(cache.redis().unwrap().pool_urls[&Pool::RateLimit], "redis://counts:6379");
+        cache.pools.insert("ratelimit".to_owned(), "redis://counts:6379".into());
+        let error = cache.redis().unwrap_err().to_string();
+        assert!(error.contains("no pool ratelimit") && error.contains("content, preview, rate_limit"), "{error}");
     }
 
     #[test]

@@ -2,9 +2,10 @@
 //!
 //! Owns the list of examinations. Each looks at one thing and changes nothing.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use anyhow::{Context, ensure};
+use cache_redis::{Pool, RedisStore, Survey, eviction_hazards};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
@@ -18,6 +19,9 @@ use crate::{
 
 /// How long anything may take to answer.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
+
+/// Pause before a server that has not answered is asked again.
+const BETWEEN_QUESTIONS: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// How grave a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -107,7 +111,7 @@ pub async fn examine(config: &Config) -> Report {
         "Redis",
         Gravity::Weak,
         redis(config).await,
-        "start Redis: without it every answer is the same, but slower",
+        "see docs/operations.md, Redis: whatever it does every answer is the same, but without its help slower",
     ));
     findings.push(finding(
         "Kafka",
@@ -169,9 +173,25 @@ async fn role(config: &Config, service: Service, duty: Duty) -> anyhow::Result<S
 
 async fn redis(config: &Config) -> anyhow::Result<String> {
     ensure!(config.cache.backend == CacheBackend::Redis, "not used: the caches are {:?}", config.cache.backend);
-    let url = reqwest::Url::parse(config.cache.redis_url.expose_secret()).context("QUOIN__CACHE__REDIS_URL")?;
-    let (host, port) = (url.host_str().context("no host")?, url.port().unwrap_or(6379));
-    answers(&format!("{host}:{port}")).await
+    let store = RedisStore::connect(&config.cache.redis()?)?;
+    let survey = timeout(PATIENCE, answered(&store)).await.context("a pool has no connection or no answer")?;
+    store.close().await;
+    let hazards = eviction_hazards(&survey);
+    let at_risk: Vec<_> = hazards.iter().map(|hazard| hazard.pool.as_str()).collect();
+    ensure!(at_risk.is_empty(), "it may evict what should stay ({}): use maxmemory-policy noeviction", at_risk.join(", "));
+    let servers: BTreeSet<_> = survey.values().map(|facts| &facts.run_id).collect();
+    Ok(format!("answers every pool, {} server(s) in all", servers.len()))
+}
+
+/// What the servers say once all of them answer.
+async fn answered(store: &RedisStore) -> Survey {
+    loop {
+        let survey = store.survey().await;
+        if survey.len() == Pool::ALL.len() {
+            return survey;
+        }
+        tokio::time::sleep(BETWEEN_QUESTIONS).await;
+    }
 }
 
 async fn kafka(config: &Config) -> anyhow::Result<String> {

@@ -3,9 +3,13 @@
 //! Owns the list of generated files. Each is a pure function of the code, so that `tests/tidy` can compare without
 //! writing, and a review sees every change of an API or a keyspace.
 
+mod alerts;
+mod dashboards;
+
 use std::path::Path;
 
 use anyhow::Context;
+use serde::Serialize;
 
 use crate::services::Service;
 
@@ -23,14 +27,20 @@ pub fn all() -> anyhow::Result<Vec<GeneratedFile>> {
     let mut files = vec![
         file("docs/keyspaces.md", cache_ports::registry::keyspaces_markdown()),
         file("deploy/redis/users.acl", cache_ports::registry::users_acl("")),
+        file("deploy/observability/rules.yaml", alerts::rules_yaml()),
     ];
+    for (name, dashboard) in dashboards::all() {
+        files.push(file(&format!("deploy/observability/{name}"), pretty(&dashboard)?));
+    }
     for service in Service::ALL {
-        let mut json =
-            serde_json::to_string_pretty(&service.openapi()).with_context(|| format!("the API of {service}"))?;
-        json.push('\n');
+        let json = pretty(&service.openapi()).with_context(|| format!("the API of {service}"))?;
         files.push(file(&format!("docs/api/{service}.json"), json));
     }
     Ok(files)
+}
+
+fn pretty(value: &impl Serialize) -> serde_json::Result<String> {
+    Ok(serde_json::to_string_pretty(value)? + "\n")
 }
 
 fn file(path: &str, content: String) -> GeneratedFile {

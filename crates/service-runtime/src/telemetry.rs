@@ -36,6 +36,11 @@ const UPKEEP_PERIOD: Duration = Duration::from_secs(5);
 const DURATION_BUCKETS: [f64; 14] =
     [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
 
+/// Upper bounds of the ages of cached values in seconds: about the lives that keyspaces declare.
+pub const AGE_BUCKETS: [f64; 16] = [
+    1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 660.0, 1_000.0, 2_000.0, 4_000.0, 8_000.0, 16_000.0, 32_000.0, 100_000.0, 700_000.0,
+];
+
 /// Whether spans are built for export.
 static EXPORTING: AtomicBool = AtomicBool::new(false);
 
@@ -121,6 +126,7 @@ pub fn init(config: &TelemetryConfig, process: &str) -> Result<TelemetryGuard, T
     EXPORTING.store(traces.is_some(), Ordering::Release);
     let metrics = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &DURATION_BUCKETS)?
+        .set_buckets_for_metric(Matcher::Suffix("_age_seconds".to_owned()), &AGE_BUCKETS)?
         .install_recorder()?;
     let stop_upkeep = CancellationToken::new();
     tokio::spawn(keep_up(metrics.clone(), stop_upkeep.clone()));

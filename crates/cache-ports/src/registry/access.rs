@@ -10,8 +10,8 @@ use crate::{
     keyspace::{Keyspace, Owner, Pool, Service, Workload},
 };
 
-/// What every connection needs; the last three are for finding a key in a cluster.
-const SESSION: &str = "+ping +hello +auth +client|setname +client|id +script|load +script|exists +evalsha +cluster|slots +cluster|info +asking";
+/// What every connection needs: to be made, to run our scripts, to show how its server is doing, and to find a key in a cluster.
+const SESSION: &str = "+ping +hello +auth +client|setname +client|id +script|load +script|exists +evalsha +info +cluster|slots +cluster|info +asking";
 /// What the scripts of versioned values need, and reads beside them.
 const CONTENT: &str = "+get +mget +getrange +set +setrange +pttl +pexpire +del";
 /// What limits need.
@@ -43,19 +43,16 @@ pub fn users_acl(prefix: &str) -> String {
             let here: Vec<&Keyspace> = super::all().filter(|keyspace| keyspace.workload.pool() == pool).collect();
             let mut keys: Vec<String> = here.iter().filter_map(|keyspace| grant(keyspace, *service, prefix)).collect();
             keys.extend((pool == Pool::Hints).then(|| format!("&{prefix}{HINT_CHANNEL}")));
-            if keys.is_empty() {
-                continue;
-            }
             let written: Vec<&Keyspace> = here.into_iter().filter(|keyspace| writes(keyspace, *service)).collect();
+            // Every process connects every pool; where it has no keys it may only look whether the server is well.
+            let commands = if keys.is_empty() { String::new() } else { commands(pool, &written) };
+            let user = user_name(*service, pool);
+            let variable = variable_name(*service, pool);
+            let line = format!("user {user} on #${{{variable}}} resetchannels resetkeys");
+            let parts = [&line, &keys.join(" "), "-@all", SESSION, &commands];
+            let words: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
             // Writing to a String cannot fail.
-            let _ = writeln!(
-                out,
-                "user {user} on #${{{variable}}} resetchannels resetkeys {keys} -@all {SESSION} {commands}",
-                user = user_name(*service, pool),
-                variable = variable_name(*service, pool),
-                keys = keys.join(" "),
-                commands = commands(pool, &written),
-            );
+            let _ = writeln!(out, "{}", words.join(" "));
         }
     }
     out

@@ -8,3 +8,5 @@ mod flush;
 mod hints;
 mod rates;
 mod subject;
+mod survey;
+mod tls;

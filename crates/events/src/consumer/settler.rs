@@ -11,6 +11,7 @@ use std::{
 };
 
 use futures::{StreamExt, stream};
+use kernel::{Clock, SystemClock};
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::effect;
@@ -115,4 +116,7 @@ async fn settle_one(reaction: &dyn Reaction, event: &Envelope) {
         }
         tokio::time::sleep(backoff.next()).await;
     }
+    // From the commit at the source to the effect outside PostgreSQL: for caches, until the key is gone.
+    let lag = (SystemClock.now() - event.occurred_at).to_std().unwrap_or_default();
+    metrics::histogram!("quoin_consumer_settled_seconds", "consumer" => reaction.consumer()).record(lag);
 }

@@ -8,11 +8,10 @@ use cache_engine::{
     hints::{HintBus, LocalHints, MemoryState},
 };
 use cache_ports::Caches;
-use cache_redis::{PoolState, RedisConfig, RedisHints, RedisStore};
+use cache_redis::{PoolState, RedisHints, RedisStore};
 use events::{InProcessBus, Publisher, Source};
 use events_kafka::{KafkaPublisher, KafkaSource};
 use kernel::{SharedClock, SystemClock};
-use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use service_runtime::{CursorSigner, Health, Limits, OutboxHint, ServiceParts, ServiceState, auth::Identity, pool};
 use sqlx::PgPool;
@@ -153,11 +152,11 @@ type Behind = (Arc<dyn ByteStore>, Option<Arc<dyn HintBus>>);
 fn store(cache: &Cache, health: &Health) -> anyhow::Result<Behind> {
     Ok(match cache.backend {
         CacheBackend::Redis => {
-            let url = cache.redis_url.expose_secret().to_owned();
-            let config = RedisConfig { url, key_prefix: cache.key_prefix.clone(), ..RedisConfig::default() };
-            let redis = RedisStore::connect(&config).context("QUOIN__CACHE__REDIS_URL is not usable")?;
-            let hints = RedisHints::beside(&redis, &config).context("QUOIN__CACHE__REDIS_URL is not usable")?;
+            let config = cache.redis()?;
+            let redis = RedisStore::connect(&config).context("the section cache is not usable")?;
+            let hints = RedisHints::beside(&redis, &config).context("the section cache is not usable")?;
             let redis = Arc::new(redis);
+            redis.watch();
             let shown = Arc::clone(&redis);
             health.shows("redis", Arc::new(move || connections(&shown)));
             (redis, Some(Arc::new(hints)))
