@@ -2,7 +2,9 @@
 //!
 //! `run` starts its own durable PostgreSQL and Redis, fills the product through its API, then measures every row of the quality page it knows
 //! at 1, 32 and 128 connections, floor next to product, round after round. Ratios are taken within a round, because these machines are shared.
+//! `cache` does the same for the cache alone, in this process.
 
+mod cache;
 mod floors;
 mod load;
 mod measure;
@@ -41,6 +43,8 @@ enum Command {
     },
     /// Measures and prints the table.
     Run(Options),
+    /// Measures the cache beside what it is built on, and prints the tables.
+    Cache(cache::Options),
 }
 
 /// How much is measured.
@@ -71,5 +75,6 @@ async fn main() -> Result<()> {
     match Arguments::parse().command {
         Command::Floors { address, database_url, redis_url } => floors::serve(address, &database_url, &redis_url).await,
         Command::Run(options) => measure::run(&options).await,
+        Command::Cache(options) => cache::run(&options).await,
     }
 }

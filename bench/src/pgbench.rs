@@ -1,4 +1,5 @@
-//! The durable-write floor: `pgbench` inserting a state row and an outbox row, in four round trips and in one.
+//! The durable-write floors: `pgbench` inserting a state row and an outbox row, in four round trips and in one; and `pgbench`
+//! writing what a quote's creation writes, as the service's own role.
 
 use std::{path::Path, process::Stdio};
 
@@ -20,6 +21,9 @@ pub enum Form {
     FourTrips,
     /// One statement with a data-modifying `with`.
     OneStatement,
+    /// The rows of one quote, by the product's statements, a round trip each: key claimed, quote with revision, line and
+    /// history, event, answer kept.
+    SameStatements,
 }
 
 impl Form {
@@ -36,6 +40,15 @@ impl Form {
                 "with s as (insert into floor.state (tenant, version, body) values ('bench', 1, jsonb_build_object('n', cast(:n as bigint), 'state', 'draft')) returning id) ",
                 "insert into floor.outbox (tenant, aggregate_id, payload) select 'bench', id, convert_to(repeat('x', 400), 'UTF8') from s;\n"
             ),
+            Self::SameStatements => include_str!("same_statements.sql"),
+        }
+    }
+
+    /// Session settings: the product's tables are written by the role that serves them, under its row-level security.
+    const fn session(self) -> &'static str {
+        match self {
+            Self::FourTrips | Self::OneStatement => "",
+            Self::SameStatements => "-c role=quote_serve -c quoin.tenant=bench",
         }
     }
 }
@@ -54,6 +67,7 @@ pub async fn run(database_url: &str, form: Form, clients: u32, seconds: u64, scr
     let script = scratch.join(format!("{form:?}.sql"));
     std::fs::write(&script, form.script())?;
     let output = Command::new(program()?)
+        .env("PGOPTIONS", form.session())
         .args(["-n", "-M", "prepared", "-c", &clients.to_string(), "-j", &clients.min(2).to_string()])
         .args(["-T", &seconds.to_string(), "-f"])
         .arg(&script)

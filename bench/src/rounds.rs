@@ -15,7 +15,7 @@ pub enum Work {
     Floor(&'static str),
     /// The product with this caching.
     Product(Caching, Request),
-    /// `pgbench` writing two rows in this form.
+    /// `pgbench` writing in this form.
     Pgbench(crate::pgbench::Form),
 }
 
@@ -35,7 +35,8 @@ pub fn floor_of(line: &Line) -> Option<&'static str> {
         "quoin offering, L1" | "axum + moka" => Some("bare axum"),
         "quoin offering, Redis" | "quoin preview, hit" | "quoin preview, miss" => Some("axum + fred"),
         "quoin offering, PostgreSQL" => Some("axum + key select"),
-        "quoin quote create" | "pgbench, one statement" => Some("pgbench, four trips"),
+        "pgbench, one statement" | "pgbench, a quote's rows" => Some("pgbench, four trips"),
+        "quoin quote create" => Some("pgbench, a quote's rows"),
         _ => None,
     }
 }
@@ -68,6 +69,7 @@ pub fn measurements(seeded: &Seeded) -> Vec<Measurement> {
         product("S5", "quoin preview, miss", Caching::Full, preview(seeded, "@UNIQUE@")),
         pgbench("pgbench, four trips", crate::pgbench::Form::FourTrips),
         pgbench("pgbench, one statement", crate::pgbench::Form::OneStatement),
+        pgbench("pgbench, a quote's rows", crate::pgbench::Form::SameStatements),
         product("S6", "quoin quote create", Caching::Full, quote(seeded)),
     ]
 }

@@ -5,6 +5,7 @@
 mod alone;
 mod faults;
 mod isolation;
+mod outage;
 mod refusals;
 mod retail;
 mod sale;
