@@ -3,6 +3,7 @@
 //! A bad call proves something only if the good one beside it is let in: whatever is refused is refused for its one fault.
 
 pub mod bodies;
+mod eligibility;
 mod sales;
 
 use anyhow::{Context, Result, bail};
@@ -71,6 +72,9 @@ pub async fn set(world: &World, operation: &Operation) -> Result<Good> {
 async fn needs(world: &World, operation: &Operation) -> Result<Needs> {
     let name = operation.name();
     if let Some(needs) = sales::needs(world, operation).await? {
+        return Ok(needs);
+    }
+    if let Some(needs) = eligibility::needs(world, operation).await? {
         return Ok(needs);
     }
     let mut needs = Needs { body: bodies::of(&name, &world.shop), ..Needs::default() };

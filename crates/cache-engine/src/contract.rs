@@ -4,8 +4,10 @@
 //! never assume that a key of another case is absent: each case makes its own tenant.
 
 pub mod authority;
+pub mod batch;
 pub mod coordination;
 pub mod counters;
+pub mod drafts;
 pub mod drivers;
 pub mod hints;
 pub mod invalidation;
@@ -187,6 +189,9 @@ macro_rules! contract_suite {
             invalidation::nobody_joins_a_load_that_another_process_made_old,
             invalidation::a_demanded_version_is_never_undercut,
             invalidation::a_created_object_is_seen_after_its_event,
+            batch::a_batch_loads_only_what_is_missing,
+            batch::a_refusal_is_kept_apart_from_a_consent,
+            batch::a_changed_customer_or_policy_is_evaluated_anew,
             loading::concurrent_misses_load_once,
             loading::two_processes_load_once_between_them,
             loading::a_failed_load_gives_the_lease_back,
@@ -228,6 +233,9 @@ macro_rules! contract_suite {
             streams::a_warm_task_is_done_by_one_worker,
             streams::a_user_is_told_what_happened_since,
             streams::entries_that_cannot_be_read_are_passed_over,
+            drafts::unsaved_edits_are_found_again_by_their_user_alone,
+            drafts::only_the_edits_that_were_seen_are_forgotten,
+            drafts::edits_that_are_not_ours_are_nobodys,
             model::no_sampled_interleaving_leaves_an_old_value,
         }
     };

@@ -134,6 +134,11 @@ impl<T: Cached> ReadThrough<T> {
             return served;
         };
         served.json = self.sendable(payload.clone());
+        if self.keeps.is_some_and(|keeps| !keeps(&served.value)) {
+            // It belongs to another keyspace, whose own lease was taken as well.
+            self.abandon(address, token).await;
+            return served;
+        }
         let life = Life::drawn(self.keyspace);
         let Ok(frame) = self.frame(&address.text, version, life, Some(&payload)) else {
             self.meters.oversize();

@@ -13,6 +13,7 @@ mod memory_tier;
 mod meters;
 mod none;
 mod ports;
+mod read_many;
 mod read_through;
 
 #[cfg(feature = "contract-suite")]

@@ -4,6 +4,8 @@
 
 mod catalog;
 mod counters;
+mod draft;
+mod eligibility;
 mod idempotency;
 mod inventory;
 mod locks;
@@ -26,6 +28,8 @@ pub(crate) fn all(core: &Arc<Core>) -> Caches {
         catalog: Arc::new(catalog::Catalog::over(core)),
         pricing: Arc::new(pricing::Pricing::over(core)),
         quote: Arc::new(quote::Quotes::over(core)),
+        draft: Arc::new(draft::Drafts::over(core)),
+        eligibility: Arc::new(eligibility::Eligibility::over(core)),
         order: Arc::new(order::Orders::over(core)),
         inventory: Arc::new(inventory::Inventory::over(core)),
         idempotency: Arc::new(idempotency::Idempotency::over(core)),

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use cache_ports::{
-    CacheUnavailable, Load, Read, ReadResult, Served, ServedFrom,
+    CacheUnavailable, Load, Loading, Read, ReadResult, Served, ServedFrom,
     key::Key,
     keyspace::{Exposure, Keyspace, LoadLimits},
 };
@@ -24,7 +24,7 @@ use crate::{
     hints::{KeyHash, Told},
     memory_tier::{Keep, MemoryTier, Ticket},
     meters::Meters,
-    store::{Place, Stored},
+    store::{Place, StoreError, Stored},
 };
 
 /// What a keyspace may hold.
@@ -40,6 +40,8 @@ pub(crate) struct ReadThrough<T> {
     pub(crate) tier: Option<Arc<MemoryTier<T>>>,
     pub(crate) flights: Arc<Flights<T>>,
     pub(crate) admission: Semaphore,
+    /// Which values are kept here; absent where all are.
+    pub(crate) keeps: Option<fn(&T) -> bool>,
     pub(crate) meters: Meters,
 }
 
@@ -57,6 +59,11 @@ impl Address {
     /// The newest change of the key that was known when the read began.
     fn since(&self) -> Version {
         self.ticket.as_ref().map_or(Version::ZERO, |ticket| ticket.at_least)
+    }
+
+    /// Where `key` lies; its absence is noted under the key itself.
+    pub(crate) fn of(key: &Key<'_>) -> Self {
+        Self { text: key.text(), packed: key.packed().as_slice().into(), absence: None, ticket: None }
     }
 }
 
@@ -93,6 +100,15 @@ impl Approach {
 impl<T: Cached> ReadThrough<T> {
     /// The way through `keyspace`, if it declares how it is loaded.
     pub(crate) fn over(keyspace: &'static Keyspace, core: &Arc<Core>) -> Arc<Self> {
+        Self::with(keyspace, core, None)
+    }
+
+    /// As [`Self::over`], for a keyspace that holds only some of the values a load may give.
+    pub(crate) fn keeping(keyspace: &'static Keyspace, core: &Arc<Core>, keeps: fn(&T) -> bool) -> Arc<Self> {
+        Self::with(keyspace, core, Some(keeps))
+    }
+
+    fn with(keyspace: &'static Keyspace, core: &Arc<Core>, keeps: Option<fn(&T) -> bool>) -> Arc<Self> {
         /// For a keyspace without declared limits, which the ports never read through.
         const NOT_LOADED: LoadLimits = LoadLimits { timeout: Duration::ZERO, lease: Duration::ZERO, at_once: 0 };
         let limits = keyspace.loading.unwrap_or(NOT_LOADED);
@@ -107,6 +123,7 @@ impl<T: Cached> ReadThrough<T> {
             tier,
             flights: Arc::default(),
             admission: Semaphore::new(limits.at_once as usize),
+            keeps,
             meters: Meters::of(keyspace),
         })
     }
@@ -199,11 +216,11 @@ impl<T: Cached> ReadThrough<T> {
     }
 
     /// Joins the load under way or starts one; says whether it joined.
-    async fn load_once(
+    pub(crate) async fn load_once(
         self: &Arc<Self>,
         address: &Arc<Address>,
         approach: Approach,
-        load: Load<'_, T>,
+        load: impl FnOnce() -> Loading<T>,
     ) -> (ReadResult<T>, bool) {
         match self.flights.board(&address.packed, address.since()) {
             Boarding::Joined(landing) => {
@@ -226,7 +243,18 @@ impl<T: Cached> ReadThrough<T> {
 
     /// What the shared store has, judged for a caller who demands at least `min`.
     pub(crate) async fn look(&self, address: &Address, min: Version) -> Found<T> {
-        let stored = match self.core.store.read(self.place(&address.text)).await {
+        let stored = self.core.store.read(self.place(&address.text)).await;
+        self.assess(address, min, stored).await
+    }
+
+    /// What an answer of the shared store is worth to a caller who demands at least `min`.
+    pub(crate) async fn assess(
+        &self,
+        address: &Address,
+        min: Version,
+        stored: Result<Option<Stored>, StoreError>,
+    ) -> Found<T> {
+        let stored = match stored {
             Ok(Some(stored)) => stored,
             Ok(None) => {
                 self.meters.miss_absent.increment(1);

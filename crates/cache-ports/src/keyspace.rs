@@ -254,6 +254,9 @@ pub enum Coherence {
     Versioned,
     /// These events, guarded by versions; the time to live is the backstop.
     EventInvalidated(&'static [InvalidatingEvent]),
+    /// The key names one part of what the value depends on. For the rest a read demands the version that these events last
+    /// told; a value below it is a miss. Nothing is left behind under the key itself.
+    Hybrid(&'static [InvalidatingEvent]),
     /// Only its time to live.
     TtlOnly,
 }
@@ -360,6 +363,8 @@ pub enum OnUnavailable {
     AsPolicySays,
     /// The help is left out.
     Skip,
+    /// What would be kept is saved to the authority at once.
+    SaveAtOnce,
 }
 
 impl Keyspace {

@@ -7,6 +7,8 @@
 pub mod catalog;
 pub mod coordination;
 pub mod counters;
+pub mod draft;
+pub mod eligibility;
 pub mod inventory;
 pub mod key;
 pub mod keyspace;
@@ -27,13 +29,15 @@ pub use coordination::{
     RateAlgorithm, RateCheck, RateDecision, RateDimension, RateLimiter, RatePolicy, ShortLivedLock, WithoutStore,
 };
 pub use counters::LiveCounters;
+pub use draft::DraftBuffer;
+pub use eligibility::EligibilityCache;
 pub use inventory::InventoryCache;
 pub use order::OrderCache;
 pub use pricing::PricingCache;
 pub use quote::QuoteCache;
 pub use read::{
-    BoxFuture, CacheUnavailable, Load, LoadError, Loaded, Loading, Read, ReadError, ReadResult, Served, ServedFrom,
-    load,
+    BoxFuture, CacheUnavailable, Load, LoadEach, LoadError, Loaded, Loading, Read, ReadError, ReadResult, Served,
+    ServedFrom, load,
 };
 
 pub use streams::{NoticeBoard, WarmQueue};
@@ -47,6 +51,10 @@ pub struct Caches {
     pub pricing: Arc<dyn PricingCache>,
     /// Quote summaries.
     pub quote: Arc<dyn QuoteCache>,
+    /// Edits that are not saved yet.
+    pub draft: Arc<dyn DraftBuffer>,
+    /// What customers may have.
+    pub eligibility: Arc<dyn EligibilityCache>,
     /// Order summaries.
     pub order: Arc<dyn OrderCache>,
     /// Stock.

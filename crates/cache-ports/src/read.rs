@@ -80,6 +80,9 @@ pub type Loading<T> = BoxFuture<'static, Result<Loaded<T>, LoadError>>;
 /// How to start a read of the authority. Called on a miss only, so a hit pays for nothing it captures.
 pub type Load<'a, T> = &'a (dyn Fn() -> Loading<T> + Send + Sync);
 
+/// As [`Load`], for one of several objects: it is told the object's position in the request.
+pub type LoadEach<'a, T> = &'a (dyn Fn(usize) -> Loading<T> + Send + Sync);
+
 /// Turns a function that starts an async read into a [`Load`]: `&load(|| offering_by_id(pool.clone(), id))`.
 pub fn load<T, E, F, Fut>(start: F) -> impl Fn() -> Loading<T> + Send + Sync
 where

@@ -6,7 +6,9 @@
 mod access;
 mod review;
 
-use crate::{catalog, coordination, counters, inventory, keyspace::Keyspace, order, pricing, quote, streams};
+use crate::{
+    catalog, coordination, counters, draft, eligibility, inventory, keyspace::Keyspace, order, pricing, quote, streams,
+};
 
 pub use access::{HINT_CHANNEL, user_name, users_acl};
 pub use review::keyspaces_markdown;
@@ -15,8 +17,10 @@ pub use review::keyspaces_markdown;
 pub fn all() -> impl Iterator<Item = &'static Keyspace> {
     [
         catalog::keyspaces::KEYSPACES,
+        eligibility::keyspaces::KEYSPACES,
         pricing::keyspaces::KEYSPACES,
         quote::keyspaces::KEYSPACES,
+        draft::keyspaces::KEYSPACES,
         order::keyspaces::KEYSPACES,
         inventory::keyspaces::KEYSPACES,
         coordination::keyspaces::KEYSPACES,

@@ -63,6 +63,11 @@ fn incoherent_answers_are_refused() {
         k.coherence =
             Coherence::EventInvalidated(&[InvalidatingEvent { event_type: "ThingChanged", versioned_by: "" }]);
     });
+    refused("a demanded version that nobody tells", |k| {
+        k.ttl.tombstone = None;
+        k.coherence = Coherence::Hybrid(&[]);
+    });
+    refused("a tombstone beside a demanded version", |k| k.coherence = Coherence::Hybrid(&[EVENT]));
     refused("an input of commands that is served late", |k| k.ttl.soft = Duration::from_secs(1));
     refused("memory that no event reaches", |k| {
         k.heat = Heat::HotInMemory { max_bytes: 1, max_age: Duration::from_secs(1) };

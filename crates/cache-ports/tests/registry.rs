@@ -7,6 +7,8 @@ use cache_ports::{
     catalog::keyspaces as catalog,
     coordination::keyspaces as coordination,
     counters::{LiveCount, keyspaces as counters},
+    draft::{DraftOwner, keyspaces as draft},
+    eligibility::{Asked, keyspaces as eligibility},
     inventory::keyspaces as inventory,
     key::{self, Key, MAX_PACKED_BYTES, MAX_TEXT_BYTES},
     keyspace::{Coherence, DimensionKind, Keyspace, Slot},
@@ -169,6 +171,8 @@ fn texts(from: &Ingredients) -> Vec<(&'static str, String, String, Option<Vec<u8
     let shard = u16::try_from(*number % 12).expect("a small number");
     let policy = policy();
     let check = RateCheck { policy: &policy, dimensions: &[RateDimension::User], actor, route };
+    let asked = Asked { policy: version, customer: (*a).into(), customer_version: version };
+    let owner = DraftOwner { user: *h, quote: (*a).into() };
     let warm = LockKey::CacheWarm { tenant: tenant.clone(), key_hash: *h };
     let preview = LockKey::QuotePreview { tenant: tenant.clone(), quote: (*a).into(), config_hash: *h };
     let describe = |key: Key<'_>, of: String| {
@@ -180,6 +184,11 @@ fn texts(from: &Ingredients) -> Vec<(&'static str, String, String, Option<Vec<u8
         describe(catalog::missing_offering_key(tenant, (*a).into(), (*b).into()), format!("{tenant:?}{a}{b}")),
         describe(catalog::active_publication_key(tenant), format!("{tenant:?}")),
         describe(catalog::search_page_key(tenant, (*a).into(), *h), format!("{tenant:?}{a}{h}")),
+        describe(draft::quote_draft_key(tenant, &owner), format!("{tenant:?}{h}{a}")),
+        describe(eligibility::eligible_key(tenant, &asked, (*b).into()), format!("{tenant:?}{version} {a}{b}")),
+        describe(eligibility::not_eligible_key(tenant, &asked, (*b).into()), format!("{tenant:?}{version} {a}{b}")),
+        describe(eligibility::active_policy_key(tenant), format!("{tenant:?}")),
+        describe(eligibility::customer_version_key(tenant, (*a).into()), format!("{tenant:?}{a}")),
         describe(pricing::price_book_key(tenant, (*a).into(), version), format!("{tenant:?}{a}{version}")),
         describe(pricing::price_book_version_key(tenant, (*a).into()), format!("{tenant:?}{a}")),
         describe(pricing::preview_key(tenant, (*a).into(), *h, *g), format!("{tenant:?}{a}{h}{g}")),

@@ -97,7 +97,15 @@ impl Connections {
             clients.push(client.with_options(&options));
         }
         let slow = timeout / 2;
-        Ok(Arc::new(Self { name, clustered, clients, next: AtomicUsize::new(0), breaker: Breaker::new(), slow, meters: Meters::of(name) }))
+        Ok(Arc::new(Self {
+            name,
+            clustered,
+            clients,
+            next: AtomicUsize::new(0),
+            breaker: Breaker::new(),
+            slow,
+            meters: Meters::of(name),
+        }))
     }
 
     /// A connection, one that stands if there is one.

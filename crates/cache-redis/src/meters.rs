@@ -100,9 +100,8 @@ pub(crate) struct Meters {
 impl Meters {
     pub(crate) fn of(pool: Pool) -> Self {
         let pool = pool.as_str();
-        let seconds = Operation::ALL.map(
-            |operation| histogram!("cache_command_seconds", "pool" => pool, "operation" => operation.as_str()),
-        );
+        let seconds = Operation::ALL
+            .map(|operation| histogram!("cache_command_seconds", "pool" => pool, "operation" => operation.as_str()));
         Self { pool, seconds, shed_ratio: gauge!("cache_breaker_shed_ratio", "pool" => pool) }
     }
 

@@ -199,7 +199,8 @@ impl ByteStore for RedisStore {
     async fn abandon(&self, at: Place<'_>, token: LeaseToken) -> Result<(), StoreError> {
         let pool = self.pool(at.workload);
         let arguments = vec![bytes(&token.0)];
-        pool.script::<i64>(Operation::Abandon, Urgency::Help, &self.scripts.abandon, vec![self.key(at.key)], arguments).await?;
+        pool.script::<i64>(Operation::Abandon, Urgency::Help, &self.scripts.abandon, vec![self.key(at.key)], arguments)
+            .await?;
         Ok(())
     }
 
@@ -217,7 +218,8 @@ impl ByteStore for RedisStore {
     async fn discard(&self, at: Place<'_>, header: &[u8; HEADER_BYTES]) -> Result<(), StoreError> {
         let pool = self.pool(at.workload);
         let arguments = vec![bytes(header)];
-        pool.script::<i64>(Operation::Discard, Urgency::Help, &self.scripts.discard, vec![self.key(at.key)], arguments).await?;
+        pool.script::<i64>(Operation::Discard, Urgency::Help, &self.scripts.discard, vec![self.key(at.key)], arguments)
+            .await?;
         Ok(())
     }
 
@@ -238,7 +240,8 @@ impl ByteStore for RedisStore {
     async fn release(&self, at: Place<'_>, token: LeaseToken) -> Result<bool, StoreError> {
         let pool = self.pool(at.workload);
         let (script, keys) = (&self.scripts.release, vec![self.key(at.key)]);
-        let released: i64 = pool.script(Operation::Release, Urgency::Always, script, keys, vec![bytes(&token.0)]).await?;
+        let released: i64 =
+            pool.script(Operation::Release, Urgency::Always, script, keys, vec![bytes(&token.0)]).await?;
         Ok(released == 1)
     }
 
@@ -246,7 +249,8 @@ impl ByteStore for RedisStore {
         let keys = requests.iter().map(|request| self.key(request.key)).collect();
         let arguments = requests.iter().flat_map(count_arguments).collect();
         let pool = self.pool(Workload::RateLimit);
-        let answer: Vec<i64> = pool.script(Operation::Count, Urgency::Help, &self.scripts.count, keys, arguments).await?;
+        let answer: Vec<i64> =
+            pool.script(Operation::Count, Urgency::Help, &self.scripts.count, keys, arguments).await?;
         if answer.len() != requests.len() * COUNT_FIELDS {
             return Err(StoreError::Refused);
         }

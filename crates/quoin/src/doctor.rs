@@ -178,7 +178,11 @@ async fn redis(config: &Config) -> anyhow::Result<String> {
     store.close().await;
     let hazards = eviction_hazards(&survey);
     let at_risk: Vec<_> = hazards.iter().map(|hazard| hazard.pool.as_str()).collect();
-    ensure!(at_risk.is_empty(), "it may evict what should stay ({}): use maxmemory-policy noeviction", at_risk.join(", "));
+    ensure!(
+        at_risk.is_empty(),
+        "it may evict what should stay ({}): use maxmemory-policy noeviction",
+        at_risk.join(", ")
+    );
     let servers: BTreeSet<_> = survey.values().map(|facts| &facts.run_id).collect();
     Ok(format!("answers every pool, {} server(s) in all", servers.len()))
 }

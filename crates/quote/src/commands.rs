@@ -5,6 +5,8 @@
 
 mod decide;
 mod draft;
+mod edits;
+mod eligibility;
 mod negotiate;
 mod offer;
 mod price;
@@ -27,6 +29,8 @@ use crate::{
 
 pub use decide::{Decision, approve, recall, reject, submit};
 pub use draft::{AdjustmentChange, ItemChange, NewItem, NewQuote, add_item, change_item, create_quote, remove_item};
+pub use edits::{Edits, apply_edits};
+pub use eligibility::{NewPolicy, put_policy};
 pub use negotiate::{cancel, decline, lose, request_changes, revise, unable_to_provide};
 pub use offer::{accept, expire, present};
 pub use price::{Priced, prepare_price, record_price};

@@ -1,5 +1,6 @@
 //! Why a quote command or query fails, in words of the domain. HTTP statuses are given in `http/problem.rs`.
 
+use cache_ports::eligibility::EligibilityReason;
 use chrono::{DateTime, Utc};
 use kernel::{QuoteId, Version};
 use service_runtime::{FieldProblem, Problem};
@@ -60,6 +61,14 @@ pub enum QuoteError {
         /// That quote.
         existing: QuoteId,
     },
+    /// The policy in force does not give the customer every line.
+    #[error("policy {policy} refuses {} line(s)", .refused.len())]
+    NotEligible {
+        /// The policy.
+        policy: Version,
+        /// The lines.
+        refused: Vec<NotEligible>,
+    },
     /// Fields of the request break rules.
     #[error("the request breaks {} rule(s)", .0.len())]
     Invalid(Vec<FieldProblem>),
@@ -84,6 +93,15 @@ pub enum QuoteError {
     /// PostgreSQL refused or was lost.
     #[error("the database cannot be used")]
     Database(#[from] sqlx::Error),
+}
+
+/// A line the customer may not have.
+#[derive(Debug, Clone)]
+pub struct NotEligible {
+    /// Its position in the revision.
+    pub position: usize,
+    /// Why.
+    pub reasons: Vec<EligibilityReason>,
 }
 
 impl QuoteError {

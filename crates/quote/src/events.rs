@@ -2,16 +2,18 @@
 //!
 //! Published (topic [`TOPIC`], one event per version of a quote): `QuoteChanged`, `QuoteSubmitted`, `QuoteApproved`,
 //! `QuoteRejected`, `QuotePresented`, `QuoteExpired` carry a [`QuoteFact`]; `QuoteAccepted` carries the whole acceptance.
-//! `CustomerChanged` carries the customer.
+//! `CustomerChanged` carries the customer, `PolicyChanged` the version of the eligibility policy in force.
 //!
 //! Reactions: [`DropSummaries`] invalidates summaries after the service's own events; [`FollowOrders`] moves an accepted
-//! revision to ordered, and closes the quote when its order has ended; [`TellUsers`] tells users what happened to their
-//! quotes and orders.
+//! revision to ordered, and closes the quote when its order has ended; [`FollowEligibility`] makes older verdicts
+//! unacceptable after the policy or a customer changed; [`TellUsers`] tells users what happened to their quotes and orders.
 
+mod eligibility;
 mod notices;
 mod published;
 mod reactions;
 
+pub use eligibility::{FollowEligibility, PolicyFact, policy_changed};
 pub use notices::TellUsers;
 pub use published::{QUOTE_ACCEPTED, QuoteEvent, QuoteFact, customer_changed, quote_accepted, quote_event};
 pub use reactions::{DropSummaries, FollowOrders, drop_summaries};

@@ -6,6 +6,10 @@
 mod bodies;
 mod customers;
 mod decisions;
+mod draft_bodies;
+mod drafts;
+mod eligibility;
+mod eligibility_bodies;
 mod items;
 mod lists;
 mod notifications;
@@ -27,11 +31,16 @@ pub fn routes() -> OpenApiRouter<State> {
         .routes(routes!(customers::list_customers))
         .routes(routes!(customers::customer_by_id))
         .routes(routes!(notifications::notifications_of_caller))
+        .routes(routes!(eligibility::check_eligibility))
+        .routes(routes!(eligibility::active_policy, eligibility::put_policy))
+        .routes(routes!(eligibility::policy_by_version))
         .routes(routes!(quotes::create_quote, lists::list_quotes))
         .routes(routes!(quotes::quote_by_id))
         .routes(routes!(quotes::history_of_quote))
         .routes(routes!(quotes::revision_by_no))
         .routes(routes!(quotes::acceptance_of_revision))
+        .routes(routes!(drafts::unsaved_edits, drafts::keep_edits, drafts::discard_edits))
+        .routes(routes!(drafts::save_edits))
         .routes(routes!(items::add_item))
         .routes(routes!(items::change_item, items::remove_item))
         .routes(routes!(decisions::price_revision))

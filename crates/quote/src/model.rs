@@ -3,12 +3,13 @@
 //! Owns their shape and their names in SQL, events and JSON. Must never know how they are stored, sent or decided about.
 
 mod acceptance;
+mod eligibility;
 mod states;
 
 use std::collections::BTreeMap;
 
 use cache_ports::{catalog::CharacteristicValue, pricing::ApprovalInputs};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{
     ApprovalId, ContentHash, Currency, CustomerId, Money, OfferingId, PriceBookId, PriceResultId, PublicationId,
     Quantity, QuoteId, QuoteItemId, Version,
@@ -18,6 +19,10 @@ use utoipa::ToSchema;
 
 pub use acceptance::{Acceptance, AcceptedItem};
 pub use cache_ports::quote::{Adjustment, AdjustmentKind, ApprovalReason, Charge, QuoteTotals};
+pub use eligibility::{
+    CustomerAttributes, CustomerCondition, EligibilityPolicy, EligibilityRule, MAX_ASKED, MAX_MONTHS,
+    MAX_RULE_OFFERINGS, MAX_RULE_WORDS, MAX_RULES, Otherwise, RuleEffect,
+};
 pub use states::{ApprovalState, Level, QuoteState, RevisionState};
 
 /// Most lines of one revision: an order reserves them at once, which inventory takes up to this many of, and the acceptance
@@ -253,4 +258,7 @@ pub struct Customer {
     /// The market segment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segment: Option<String>,
+    /// Since when, by the tenant's own books.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_since: Option<NaiveDate>,
 }

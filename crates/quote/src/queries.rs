@@ -1,5 +1,7 @@
 //! What is read of quotes: one function a read. The only place that reads through the cache, and only for display.
 
+pub mod eligibility;
+
 use std::sync::Arc;
 
 use cache_ports::{
@@ -21,6 +23,8 @@ use crate::{
         quotes,
     },
 };
+
+pub use crate::store::quotes::Standing;
 
 /// The current revision of a quote, through the cache; not older than `min_version`.
 pub async fn quote_summary(
@@ -50,6 +54,14 @@ pub async fn revision(
     let found = quotes::quote_with_revision(&mut tx, tenant, quote, revision_no).await?;
     tx.rollback().await?;
     Ok(found.map(|(quote, _)| quote))
+}
+
+/// Where a quote and its current revision stand, from the authority.
+pub async fn standing(pool: &PgPool, tenant: &TenantId, quote: QuoteId) -> QuoteResult<Option<Standing>> {
+    let mut tx = TenantTx::read(pool, tenant).await?;
+    let found = quotes::standing(&mut tx, tenant, quote).await?;
+    tx.rollback().await?;
+    Ok(found)
 }
 
 /// One page of quotes, newest first, and one more row if there is more.

@@ -4,6 +4,7 @@
 
 pub mod customers;
 pub mod decisions;
+pub mod eligibility;
 pub mod headers;
 mod item_row;
 pub mod quotes;

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     commands::{self, Actor, Target},
     error::QuoteResult,
-    events::{DropSummaries, FollowOrders, TellUsers},
+    events::{DropSummaries, FollowEligibility, FollowOrders, TellUsers},
     store::quotes,
 };
 
@@ -23,6 +23,7 @@ const SWEEP_AT_ONCE: i64 = 200;
 pub fn reactions(caches: &Caches, pool: &PgPool, clock: &SharedClock) -> Vec<Arc<dyn Reaction>> {
     vec![
         Arc::new(DropSummaries::new(caches.quote.clone())),
+        Arc::new(FollowEligibility(caches.eligibility.clone())),
         Arc::new(FollowOrders),
         Arc::new(TellUsers::new(caches.notices.clone(), pool.clone(), clock.clone())),
     ]

@@ -38,7 +38,8 @@ const DURATION_BUCKETS: [f64; 14] =
 
 /// Upper bounds of the ages of cached values in seconds: about the lives that keyspaces declare.
 pub const AGE_BUCKETS: [f64; 16] = [
-    1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 660.0, 1_000.0, 2_000.0, 4_000.0, 8_000.0, 16_000.0, 32_000.0, 100_000.0, 700_000.0,
+    1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 660.0, 1_000.0, 2_000.0, 4_000.0, 8_000.0, 16_000.0, 32_000.0, 100_000.0,
+    700_000.0,
 ];
 
 /// Whether spans are built for export.

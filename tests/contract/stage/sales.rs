@@ -1,12 +1,13 @@
 //! Stages of the operations that move something: quotes, orders and reservations in the state the operation is for.
 
 use anyhow::{Context, Result};
+use reqwest::Method;
 use serde_json::{Value, json};
 use system_tests::shop::{command, content_hash, get, post, text};
 use uuid::Uuid;
 
 use super::Needs;
-use crate::{document::Operation, world::World};
+use crate::{document::Operation, wire::Call, world::World};
 
 /// What an operation on a quote, an order or a reservation needs; `None` for others.
 pub async fn needs(world: &World, operation: &Operation) -> Result<Option<Needs>> {
@@ -15,6 +16,7 @@ pub async fn needs(world: &World, operation: &Operation) -> Result<Option<Needs>
     Ok(Some(match (operation.method.as_str(), template) {
         ("POST", "/quote/v1/imports/customers") => body(json!({ "items": [{
             "externalId": Uuid::now_v7(), "name": "A customer", "country": "NL", "segment": "small",
+            "customerSince": "2024-02-29",
         }] })),
         ("POST", "/quote/v1/quotes") => body(json!({
             "externalId": Uuid::now_v7(), "customerId": shop.customer, "priceBookId": shop.book,
@@ -101,6 +103,7 @@ async fn quote(world: &World, operation: &Operation) -> Result<Needs> {
     ]);
     needs.version = quote["version"].as_u64();
     needs.body = match last {
+        "draft" => operation.body.as_ref().map(|_| edits(world, &quote)),
         "items" => Some(line(world)),
         "{itemId}" => Some(json!({ "quantity": "3", "characteristics": {}, "adjustment": line(world)["adjustment"] })),
         "approve" | "reject" => {
@@ -110,10 +113,31 @@ async fn quote(world: &World, operation: &Operation) -> Result<Needs> {
         "accept" => Some(content_hash(&quote)),
         _ => operation.body.as_ref().map(|_| json!({ "reason": "as agreed" })),
     };
+    if last == "save" {
+        let kept = waiting_edits(world, &quote).await?;
+        needs.version = kept["quoteVersion"].as_u64();
+    }
     if matches!(last, "approve" | "reject") {
         needs.token = Some(world.people.approver.clone());
     }
     Ok(needs)
+}
+
+/// Edits of every kind. Whether the removed line exists is asked when they are saved.
+fn edits(world: &World, quote: &Value) -> Value {
+    let patch = json!({ "quantity": "3", "characteristics": {}, "adjustment": line(world)["adjustment"] });
+    let item = &quote["currentRevision"]["items"][0]["id"];
+    json!({ "remove": [Uuid::now_v7()], "change": [{ "itemId": item, "patch": patch }], "add": [line(world)] })
+}
+
+/// Edits that wait to be saved, and can be.
+async fn waiting_edits(world: &World, quote: &Value) -> Result<Value> {
+    let path = format!("/quote/v1/quotes/{}/draft", text(quote, "/id"));
+    let mut call = Call::new(Method::PUT, path).with_bytes(json!({ "add": [line(world)] }).to_string());
+    call.authorization = Some(world.people.admin.clone());
+    let reply = world.wire.send(&call.with_header("if-match", format!("\"{}\"", quote["version"]))).await?;
+    anyhow::ensure!(reply.status == 200, "no edits wait: {}", reply.status);
+    Ok(reply.json())
 }
 
 async fn order(world: &World, operation: &Operation) -> Result<Needs> {

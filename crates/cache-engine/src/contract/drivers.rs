@@ -3,8 +3,13 @@
 use std::time::Duration;
 
 use cache_ports::{
-    BoxFuture, CacheUnavailable, Caches, ReadError, ReadResult, ServedFrom, catalog::keyspaces as catalog,
-    inventory::keyspaces as inventory, keyspace::Keyspace, order::keyspaces as order, pricing::keyspaces as pricing,
+    BoxFuture, CacheUnavailable, Caches, ReadError, ReadResult, ServedFrom,
+    catalog::keyspaces as catalog,
+    eligibility::{Asked, EligibilityVerdict, keyspaces as eligibility},
+    inventory::keyspaces as inventory,
+    keyspace::{Coherence, Keyspace},
+    order::keyspaces as order,
+    pricing::keyspaces as pricing,
     quote::keyspaces as quote,
 };
 use kernel::{ContentHash, TenantId, Version};
@@ -123,6 +128,7 @@ pub fn all() -> Vec<Driver> {
     let mut drivers = of_catalog_and_inventory();
     drivers.extend(of_pricing());
     drivers.extend(of_quote_and_order());
+    drivers.extend(of_eligibility());
     drivers
 }
 
@@ -249,6 +255,73 @@ fn of_quote_and_order() -> Vec<Driver> {
             }),
         },
     ]
+}
+
+fn of_eligibility() -> Vec<Driver> {
+    vec![
+        verdicts(
+            &eligibility::ELIGIBLE,
+            |tenant, which| eligibility::eligible_key(tenant, &asked(which, Version::ZERO), id(which)).text(),
+            |caches, tenant, which, min, authority| Box::pin(verdict(caches, tenant, which, min, authority, true)),
+        ),
+        verdicts(
+            &eligibility::NOT_ELIGIBLE,
+            |tenant, which| eligibility::not_eligible_key(tenant, &asked(which, Version::ZERO), id(which)).text(),
+            |caches, tenant, which, min, authority| Box::pin(verdict(caches, tenant, which, min, authority, false)),
+        ),
+        Driver {
+            keyspace: &eligibility::ACTIVE_POLICY,
+            key: |tenant, _| eligibility::active_policy_key(tenant).text(),
+            read: read!(same, |caches, tenant, _which, min, load| {
+                caches.eligibility.active_policy(tenant, min, load)
+            }),
+            invalidate: Some(|caches, tenant, _, version| {
+                Box::pin(async move { caches.eligibility.policy_changed(&tenant, version).await })
+            }),
+        },
+        Driver {
+            keyspace: &eligibility::CUSTOMER_VERSION,
+            key: |tenant, which| eligibility::customer_version_key(tenant, id(which)).text(),
+            read: read!(same, |caches, tenant, which, min, load| {
+                caches.eligibility.customer_version(tenant, id(which), min, load)
+            }),
+            invalidate: Some(|caches, tenant, which, version| {
+                Box::pin(async move { caches.eligibility.customer_changed(&tenant, id(which), version).await })
+            }),
+        },
+    ]
+}
+
+const fn verdicts(keyspace: &'static Keyspace, key: fn(&TenantId, u8) -> String, read: Reading) -> Driver {
+    Driver { keyspace, key, read, invalidate: None }
+}
+
+fn asked(which: u8, customer_version: Version) -> Asked {
+    Asked { policy: KEYED, customer: id(which), customer_version }
+}
+
+/// One verdict, asked for as a batch of one.
+async fn verdict(
+    caches: Caches,
+    tenant: TenantId,
+    which: u8,
+    min: Option<Version>,
+    authority: Authority,
+    eligible: bool,
+) -> Result<Outcome, ReadError> {
+    // As all samples, it says nothing about the object but its version.
+    let load = authority.load(move |_| samples::verdict(id(1), eligible));
+    let asked = asked(which, min.unwrap_or(Version::ZERO));
+    let mut answers = caches.eligibility.verdicts(&tenant, asked, &[id(which)], &|_| load()).await;
+    let answer: ReadResult<EligibilityVerdict> = answers.pop().expect("one was asked for");
+    outcome(answer)
+}
+
+/// The drivers of keyspaces whose readers demand a version.
+pub fn demanding() -> Vec<Driver> {
+    let demands =
+        |driver: &Driver| matches!(driver.keyspace.coherence, Coherence::EventInvalidated(_) | Coherence::Hybrid(_));
+    all().into_iter().filter(demands).collect()
 }
 
 /// The drivers of keyspaces that events invalidate.

@@ -30,8 +30,8 @@ pub async fn an_event_removes_exactly_its_key(subject: &dyn Subject) {
         authority.commit(4);
         invalidate(caches.clone(), tenant.clone(), 1, Version::new(4)).await.expect("the store answers");
         assert_eq!(read(&other_tenant, 1).await, Some(ServedFrom::L2), "{name}");
-        if name != "active publication pointer" {
-            // That keyspace has one key a tenant.
+        if driver.keyspace.dimensions.len() > 1 {
+            // The others have one key a tenant.
             assert_eq!(read(&tenant, 2).await, Some(ServedFrom::L2), "{name}");
         }
         assert_eq!(read(&tenant, 1).await, Some(ServedFrom::Authority), "{name}");
@@ -110,7 +110,7 @@ pub async fn nobody_joins_a_load_that_another_process_made_old(subject: &dyn Sub
 
 /// A caller who has seen a version gets no older one, from the store or from a load under way.
 pub async fn a_demanded_version_is_never_undercut(subject: &dyn Subject) {
-    for (driver, _) in drivers::invalidated() {
+    for driver in drivers::demanding() {
         let (caches, tenant) = (process(subject), new_tenant());
         let authority = Authority::with(3);
         driver.get(&caches, &tenant, &authority).await;

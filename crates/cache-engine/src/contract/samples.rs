@@ -4,12 +4,13 @@
 
 use cache_ports::{
     catalog::{ActivePublication, OfferingDocument, SearchPage},
+    eligibility::{EligibilityReason, EligibilityVerdict},
     inventory::StockItem,
     order::{OrderSummary, WorkflowSummary},
     pricing::{FinalPriceDisplay, PriceBookDocument, PricePreview},
     quote::QuoteSummary,
 };
-use kernel::Version;
+use kernel::{OfferingId, Version};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -100,4 +101,9 @@ pub(super) fn stock_item(version: Version) -> StockItem {
     made(json!({
         "productId": ID, "onHand": "5", "reserved": "0", "available": "5", "version": version, "locations": [],
     }))
+}
+
+pub(super) fn verdict(offering_id: OfferingId, eligible: bool) -> EligibilityVerdict {
+    let reasons = vec![EligibilityReason { code: "business-only".into(), text: "For businesses only".into() }];
+    EligibilityVerdict { offering_id, eligible, reasons, evaluated_at: made(json!(AT)), holds_until: None }
 }

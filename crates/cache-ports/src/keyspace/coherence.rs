@@ -4,7 +4,10 @@
 
 use std::time::Duration;
 
-use super::{Authority, Coherence, DimensionKind, Heat, Keyspace, OnUnavailable, Owner, Revalidation, Slot, Workload};
+use super::{
+    Authority, Coherence, DimensionKind, Heat, InvalidatingEvent, Keyspace, OnUnavailable, Owner, Revalidation, Slot,
+    Workload,
+};
 
 /// No value lives longer than this, the last bound on anything that goes wrong: two windows of a day and their grace.
 const LONGEST_HARD: Duration = Duration::from_hours(49);
@@ -57,7 +60,7 @@ impl Keyspace {
             assert!(load.timeout.as_millis() <= load.lease.as_millis(), "a lease outlives the load it stands for");
         } else {
             assert!(
-                !matches!(self.coherence, Coherence::EventInvalidated(_)),
+                !matches!(self.coherence, Coherence::EventInvalidated(_) | Coherence::Hybrid(_)),
                 "what events invalidate is loaded again"
             );
         }
@@ -102,15 +105,7 @@ impl Keyspace {
         let immutable = matches!(self.coherence, Coherence::Versioned);
         match self.coherence {
             Coherence::EventInvalidated(events) => {
-                assert!(!events.is_empty(), "an event-invalidated keyspace names its events");
-                let mut at = 0;
-                while at < events.len() {
-                    assert!(
-                        !events[at].event_type.is_empty() && !events[at].versioned_by.is_empty(),
-                        "events carry versions"
-                    );
-                    at += 1;
-                }
+                assert_versioned(events);
                 let (Some(tombstone), Some(load)) = (self.ttl.tombstone, self.loading) else {
                     panic!("an invalidation is remembered");
                 };
@@ -118,6 +113,10 @@ impl Keyspace {
                     tombstone.as_millis() > load.lease.as_millis(),
                     "an invalidation outlives every load that ran before it"
                 );
+            }
+            Coherence::Hybrid(events) => {
+                assert_versioned(events);
+                assert!(self.ttl.tombstone.is_none(), "the demand replaces the tombstone");
             }
             Coherence::Versioned | Coherence::TtlOnly => {
                 assert!(self.ttl.tombstone.is_none(), "only events leave tombstones");
@@ -154,5 +153,14 @@ impl Keyspace {
                 );
             }
         }
+    }
+}
+
+const fn assert_versioned(events: &[InvalidatingEvent]) {
+    assert!(!events.is_empty(), "the events are named");
+    let mut at = 0;
+    while at < events.len() {
+        assert!(!events[at].event_type.is_empty() && !events[at].versioned_by.is_empty(), "events carry versions");
+        at += 1;
     }
 }

@@ -127,6 +127,13 @@ fn coherence(coherence: Coherence) -> String {
             let event = |e: &InvalidatingEvent| format!("{} (version of {})", e.event_type, e.versioned_by);
             format!("events, guarded by versions: {}", events.iter().map(event).collect::<Vec<_>>().join(", "))
         }
+        Coherence::Hybrid(events) => {
+            let event = |e: &InvalidatingEvent| format!("{} (version of {})", e.event_type, e.versioned_by);
+            let events = events.iter().map(event).collect::<Vec<_>>().join(", ");
+            format!(
+                "the key names one part of what the value depends on; for the rest a read demands the version last told by {events}"
+            )
+        }
     }
 }
 
@@ -135,6 +142,7 @@ const fn coherence_word(coherence: Coherence) -> &'static str {
         Coherence::Versioned => "versioned key",
         Coherence::TtlOnly => "time to live",
         Coherence::EventInvalidated(_) => "events",
+        Coherence::Hybrid(_) => "versioned key and demanded version",
     }
 }
 
@@ -190,6 +198,7 @@ const fn unavailable(on_unavailable: OnUnavailable) -> &'static str {
         OnUnavailable::RecomputeGuarded => "it is computed again, behind a limit of concurrent computations",
         OnUnavailable::AsPolicySays => "each policy says: counted by one process alone, or refused",
         OnUnavailable::Skip => "it is left out",
+        OnUnavailable::SaveAtOnce => "what would be kept is saved to the authority at once",
     }
 }
 

@@ -87,8 +87,7 @@ impl Alert {
 
 /// Of the cache as a whole. None of these makes an answer wrong.
 fn cache() -> Vec<Alert> {
-    let kept: Vec<_> =
-        Pool::ALL.into_iter().filter(|pool| !pool.tolerates_eviction()).map(Pool::as_str).collect();
+    let kept: Vec<_> = Pool::ALL.into_iter().filter(|pool| !pool.tolerates_eviction()).map(Pool::as_str).collect();
     vec![
         Alert {
             name: "CacheAway",
@@ -105,7 +104,8 @@ fn cache() -> Vec<Alert> {
             lasting: "0m",
             severity: Severity::Page,
             keyspace: None,
-            summary: "A value of another tenant or key lay under a key of {{ $labels.keyspace }} and was rejected".into(),
+            summary: "A value of another tenant or key lay under a key of {{ $labels.keyspace }} and was rejected"
+                .into(),
             section: "The cache disagrees",
         },
         Alert {
@@ -132,7 +132,8 @@ fn cache() -> Vec<Alert> {
             lasting: "5m",
             severity: Severity::Ticket,
             keyspace: None,
-            summary: "{{ $labels.instance }} does not hear hints for {{ $labels.keyspace }} and reads Redis each time".into(),
+            summary: "{{ $labels.instance }} does not hear hints for {{ $labels.keyspace }} and reads Redis each time"
+                .into(),
             section: "Hints do not arrive",
         },
         Alert {

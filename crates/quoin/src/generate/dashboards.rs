@@ -20,7 +20,12 @@ const CACHE: [Panel; 15] = [
     ("How slow is Redis (p99)?", "s", "pool:cache_command_seconds:p99_5m", "{{pool}}"),
     ("What fails?", "ops", "sum by (pool, reason) (rate(cache_command_errors_total[5m]))", "{{pool}} {{reason}}"),
     ("How much does the breaker keep back?", "percentunit", "max by (pool) (cache_breaker_shed_ratio)", "{{pool}}"),
-    ("What does the authority bear?", "ops", "sum by (keyspace) (rate(cache_authority_loads_total[5m]))", "{{keyspace}}"),
+    (
+        "What does the authority bear?",
+        "ops",
+        "sum by (keyspace) (rate(cache_authority_loads_total[5m]))",
+        "{{keyspace}}",
+    ),
     (
         "How long does a load take (p99)?",
         "s",
@@ -42,7 +47,12 @@ const CACHE: [Panel; 15] = [
     ("What became of fills?", "ops", "sum by (outcome) (rate(cache_fills_total[5m]))", "{{outcome}}"),
     ("How full is Redis?", "bytes", "max by (pool) (cache_redis_memory_bytes)", "{{pool}}"),
     ("What does Redis evict?", "ops", "max by (pool) (rate(cache_redis_evictions_total[5m]))", "{{pool}}"),
-    ("Who waits for another's load?", "ops", "sum by (keyspace) (rate(cache_single_flight_waits_total[5m]))", "{{keyspace}}"),
+    (
+        "Who waits for another's load?",
+        "ops",
+        "sum by (keyspace) (rate(cache_single_flight_waits_total[5m]))",
+        "{{keyspace}}",
+    ),
     ("Who is slowed down?", "ops", "sum by (policy) (rate(cache_rate_limited_total[5m]))", "{{policy}}"),
 ];
 
@@ -56,7 +66,12 @@ const FLOW: [Panel; 9] = [
         "{{method}}",
     ),
     ("What is turned away?", "ops", "rate(http_requests_shed_total[5m])", "{{instance}}"),
-    ("How old is the oldest unpublished fact?", "s", "max by (service) (quoin_relay_oldest_unpublished_seconds)", "{{service}}"),
+    (
+        "How old is the oldest unpublished fact?",
+        "s",
+        "max by (service) (quoin_relay_oldest_unpublished_seconds)",
+        "{{service}}",
+    ),
     (
         "How long from commit to log (p99)?",
         "s",
@@ -65,13 +80,21 @@ const FLOW: [Panel; 9] = [
     ),
     ("How far are consumers behind?", "none", "sum by (consumer) (quoin_consumer_lag_records)", "{{consumer}}"),
     ("What is parked?", "none", "max by (consumer) (quoin_consumer_parked_keys)", "{{consumer}}"),
-    ("What do orders' tasks do?", "ops", "sum by (kind, outcome) (rate(order_tasks_total[5m]))", "{{kind}} {{outcome}}"),
+    (
+        "What do orders' tasks do?",
+        "ops",
+        "sum by (kind, outcome) (rate(order_tasks_total[5m]))",
+        "{{kind}} {{outcome}}",
+    ),
     ("Which commands came twice?", "ops", "sum by (from) (rate(idempotency_replays_total[5m]))", "{{from}}"),
 ];
 
 /// The dashboards, by file name.
 pub fn all() -> [(&'static str, Value); 2] {
-    [("cache.json", dashboard("quoin-cache", "quoin: cache", &CACHE)), ("flow.json", dashboard("quoin-flow", "quoin: flow", &FLOW))]
+    [
+        ("cache.json", dashboard("quoin-cache", "quoin: cache", &CACHE)),
+        ("flow.json", dashboard("quoin-flow", "quoin: flow", &FLOW)),
+    ]
 }
 
 fn dashboard(uid: &str, title: &str, panels: &[Panel]) -> Value {

@@ -6,7 +6,7 @@ use kernel::{ApprovalId, ContentHash};
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
 
-use super::{Actor, Change, Target, begin, finish};
+use super::{Actor, Change, Target, begin, eligibility::check_eligible, finish};
 use crate::{
     error::{QuoteError, QuoteResult},
     events::QuoteEvent,
@@ -40,6 +40,7 @@ pub async fn submit(
 ) -> QuoteResult<Quote> {
     let (mut quote, now) = begin(conn, actor, target, Command::Submit).await?;
     check_submittable(conn, actor, &quote).await?;
+    check_eligible(conn, actor, &quote, now).await?;
     let hash = content_hash(&quote)?;
     quote.revision.content_hash = Some(hash);
     let inputs = quote.revision.price.as_ref().map(|price| &price.approval_inputs).ok_or(QuoteError::PriceStale)?;

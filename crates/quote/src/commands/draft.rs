@@ -78,7 +78,7 @@ pub async fn create_quote(
     at: DateTime<Utc>,
 ) -> QuoteResult<Quote> {
     if new.items.len() > MAX_ITEMS {
-        return Err(too_many_items());
+        return Err(too_many_items("/items"));
     }
     if new.items.iter().any(|item| item.adjustment.is_some()) {
         check_may_adjust(actor)?;
@@ -124,7 +124,7 @@ fn drafted(actor: &Actor, new: NewQuote, at: DateTime<Utc>) -> Quote {
     }
 }
 
-fn unpriced(line_no: u32, new: NewItem) -> Item {
+pub(super) fn unpriced(line_no: u32, new: NewItem) -> Item {
     Item {
         id: QuoteItemId::generate(),
         line_no,
@@ -151,7 +151,7 @@ pub async fn add_item(conn: &mut PgConnection, actor: &Actor, target: Target, ne
     }
     let (mut quote, now) = begin(conn, actor, target, Command::Edit).await?;
     if quote.revision.items.len() >= MAX_ITEMS {
-        return Err(too_many_items());
+        return Err(too_many_items("/items"));
     }
     let last = quote.revision.items.iter().map(|item| item.line_no).max().unwrap_or(0);
     let item = unpriced(last + 1, new);
@@ -180,7 +180,7 @@ pub async fn change_item(
 }
 
 /// The charges of a changed line are gone at once: they were for something else.
-fn apply(item: &mut Item, change: ItemChange) {
+pub(super) fn apply(item: &mut Item, change: ItemChange) {
     if let Some(quantity) = change.quantity {
         item.quantity = quantity;
     }
@@ -210,7 +210,12 @@ pub async fn remove_item(
 }
 
 /// After any edit the price is stale and the editor is remembered.
-async fn edited(conn: &mut PgConnection, actor: &Actor, mut quote: Quote, now: DateTime<Utc>) -> QuoteResult<Quote> {
+pub(super) async fn edited(
+    conn: &mut PgConnection,
+    actor: &Actor,
+    mut quote: Quote,
+    now: DateTime<Utc>,
+) -> QuoteResult<Quote> {
     let revision = &mut quote.revision;
     revision.price_stale = true;
     revision.price = None;
@@ -219,10 +224,10 @@ async fn edited(conn: &mut PgConnection, actor: &Actor, mut quote: Quote, now: D
     Ok(quote)
 }
 
-fn check_may_adjust(actor: &Actor) -> QuoteResult<()> {
+pub(super) fn check_may_adjust(actor: &Actor) -> QuoteResult<()> {
     if actor.sells() { Ok(()) } else { Err(QuoteError::NotPermitted("Only the seller changes prices by hand")) }
 }
 
-fn too_many_items() -> QuoteError {
-    QuoteError::field("/items", "too-many", format!("a quote has at most {MAX_ITEMS} lines"))
+pub(super) fn too_many_items(pointer: &str) -> QuoteError {
+    QuoteError::field(pointer, "too-many", format!("a quote has at most {MAX_ITEMS} lines"))
 }

@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 use super::{
     Actor, Change, OUTBOX, Target, begin, begin_on_any_revision,
     decide::{move_to, verified_hash},
+    eligibility::check_eligible,
     finish,
 };
 use crate::{
@@ -58,6 +59,7 @@ pub async fn accept(conn: &mut PgConnection, actor: &Actor, target: Target, name
     if verified_hash(&quote)? != named {
         return Err(QuoteError::ContentChanged);
     }
+    check_eligible(conn, actor, &quote, now).await?;
     let acceptance =
         content::acceptance(&quote, &actor.subject, now).ok_or(QuoteError::Unreadable("accepted content"))?;
     decisions::insert_acceptance(conn, &actor.tenant, &acceptance).await?;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{CustomerId, Version};
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -26,6 +26,8 @@ pub struct NewCustomer {
     pub country: Option<String>,
     /// Segment.
     pub segment: Option<String>,
+    /// Since when.
+    pub customer_since: Option<NaiveDate>,
 }
 
 /// What an import did with one customer.
@@ -47,8 +49,19 @@ pub struct ImportedCustomer {
     pub external_id: String,
     /// Ours.
     pub customer_id: CustomerId,
+    /// The version that the import gave it; none where it was known as it is.
+    pub changed: Option<Version>,
+}
+
+impl ImportedCustomer {
     /// What was done.
-    pub outcome: Outcome,
+    pub fn outcome(&self) -> Outcome {
+        match self.changed {
+            None => Outcome::Unchanged,
+            Some(Version::FIRST) => Outcome::Created,
+            Some(_) => Outcome::Updated,
+        }
+    }
 }
 
 /// Imports customers, all or none. The same import again changes nothing.
@@ -64,23 +77,19 @@ pub async fn import_customers(
     let events: Vec<_> =
         changed.iter().map(|customer| customer_changed(actor, customer, at)).collect::<Result<_, _>>()?;
     OUTBOX.append(conn, &events).await?;
-    let outcomes: HashMap<&str, Outcome> =
-        changed.iter().map(|customer| (customer.external_id.as_str(), outcome_of(customer.version))).collect();
+    let changed: HashMap<&str, Version> =
+        changed.iter().map(|customer| (customer.external_id.as_str(), customer.version)).collect();
     let known = customers::customer_ids(conn, &actor.tenant, &external_ids).await?;
     let known: HashMap<&str, CustomerId> = known.iter().map(|(external_id, id)| (external_id.as_str(), *id)).collect();
     let imported = |external_id: &String| {
         let customer_id = *known.get(external_id.as_str()).ok_or(QuoteError::Unreadable("customer"))?;
-        let outcome = outcomes.get(external_id.as_str()).copied().unwrap_or(Outcome::Unchanged);
-        Ok(ImportedCustomer { external_id: external_id.clone(), customer_id, outcome })
+        let changed = changed.get(external_id.as_str()).copied();
+        Ok(ImportedCustomer { external_id: external_id.clone(), customer_id, changed })
     };
     external_ids.iter().map(imported).collect()
 }
 
 fn row_of(new: NewCustomer) -> CustomerRow {
-    let NewCustomer { external_id, name, country, segment } = new;
-    CustomerRow { customer_id: CustomerId::generate(), external_id, name, country, segment }
-}
-
-fn outcome_of(version: Version) -> Outcome {
-    if version == Version::FIRST { Outcome::Created } else { Outcome::Updated }
+    let NewCustomer { external_id, name, country, segment, customer_since } = new;
+    CustomerRow { customer_id: CustomerId::generate(), external_id, name, country, segment, customer_since }
 }

@@ -81,8 +81,11 @@ pub fn quote_accepted(actor: &Actor, quote: &Quote, acceptance: &Acceptance) -> 
     Ok(actor.sign(made))
 }
 
+/// The event type that carries a customer.
+pub(super) const CUSTOMER_CHANGED: &str = "CustomerChanged";
+
 /// The event of the version `customer` has now.
 pub fn customer_changed(actor: &Actor, customer: &Customer, at: DateTime<Utc>) -> Result<NewEvent, UnwritablePayload> {
     let (id, version) = (customer.id, customer.version);
-    Ok(actor.sign(NewEvent::new(&actor.tenant, "customer", id, version, "CustomerChanged", customer, at)?))
+    Ok(actor.sign(NewEvent::new(&actor.tenant, "customer", id, version, CUSTOMER_CHANGED, customer, at)?))
 }

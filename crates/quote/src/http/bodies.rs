@@ -3,6 +3,7 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use cache_ports::catalog::CharacteristicValue;
+use chrono::{Datelike, NaiveDate};
 use kernel::{ContentHash, Currency, CustomerId, OfferingId, PriceBookId, PublicationId, Quantity};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -84,17 +85,18 @@ pub struct AdjustmentBody {
 }
 
 /// What changes on a line (merge patch): absent stays, null removes.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[derive(Debug, Deserialize, Serialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ItemPatchBody {
     /// Units, as a decimal string above zero.
-    #[serde(default, deserialize_with = "some_positive_quantity")]
+    #[serde(default, deserialize_with = "some_positive_quantity", skip_serializing_if = "Option::is_none")]
     quantity: Option<Quantity>,
     /// All chosen characteristics.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[validate(custom(function = characteristics_within_limits))]
     characteristics: Option<BTreeMap<String, CharacteristicValue>>,
     /// A price changed by hand, or null for the book's price.
-    #[serde(default, deserialize_with = "set_or_remove")]
+    #[serde(default, deserialize_with = "set_or_remove", skip_serializing_if = "AdjustmentPatch::stays")]
     #[validate(custom(function = patch_within_limits))]
     #[schema(value_type = Option<AdjustmentBody>)]
     adjustment: AdjustmentPatch,
@@ -186,6 +188,10 @@ pub struct CustomerBody {
     /// Market segment.
     #[validate(length(max = MAX_NAME))]
     segment: Option<String>,
+    /// Since when, by the tenant's own books.
+    #[serde(default, deserialize_with = "some_date")]
+    #[validate(custom(function = date_within_limits))]
+    customer_since: Option<NaiveDate>,
 }
 
 impl NewQuoteBody {
@@ -220,6 +226,12 @@ impl AdjustmentBody {
     }
 }
 
+impl AdjustmentPatch {
+    const fn stays(&self) -> bool {
+        matches!(self, Self::Keep)
+    }
+}
+
 impl ItemPatchBody {
     pub(super) fn into_change(self) -> ItemChange {
         ItemChange {
@@ -248,8 +260,8 @@ impl RejectBody {
 
 impl CustomerBody {
     pub(super) fn into_new(self) -> NewCustomer {
-        let Self { external_id, name, country, segment } = self;
-        NewCustomer { external_id, name, country, segment }
+        let Self { external_id, name, country, segment, customer_since } = self;
+        NewCustomer { external_id, name, country, segment, customer_since }
     }
 }
 
@@ -275,6 +287,19 @@ fn patch_within_limits(patch: &AdjustmentPatch) -> Result<(), ValidationError> {
         AdjustmentPatch::Set(body) if body.validate().is_err() => Err(ValidationError::new("range")),
         _ => Ok(()),
     }
+}
+
+/// A date as RFC 3339 writes it. The library would also take one among spaces.
+fn some_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NaiveDate>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    let date: NaiveDate = text.parse().map_err(de::Error::custom)?;
+    if date.to_string() == text { Ok(Some(date)) } else { Err(de::Error::custom("a date is written YYYY-MM-DD")) }
+}
+
+/// Years that the tenant's books, and every date type between here and the database, can mean.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "validator calls it with a reference")]
+fn date_within_limits(date: &NaiveDate) -> Result<(), ValidationError> {
+    if (1000..=9999).contains(&date.year()) { Ok(()) } else { Err(ValidationError::new("range")) }
 }
 
 fn not_blank(text: &str) -> Result<(), ValidationError> {

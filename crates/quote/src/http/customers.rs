@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use axum::{Json, extract::State as Shared, response::Response};
-use kernel::CustomerId;
+use kernel::{CustomerId, Version};
 use serde::{Deserialize, Serialize};
 use service_runtime::{
     ApiResult, Caller, CommandResponse, FieldProblem, Limit, OptionalIdempotencyKey, Page, Params, PathId, Problem,
@@ -50,12 +50,12 @@ pub struct ImportedItem {
 
 impl From<Vec<ImportedCustomer>> for ImportReport {
     fn from(imported: Vec<ImportedCustomer>) -> Self {
-        let count = |outcome| imported.iter().filter(|customer| customer.outcome == outcome).count();
+        let count = |outcome| imported.iter().filter(|customer| customer.outcome() == outcome).count();
         let (created, updated, unchanged) =
             (count(Outcome::Created), count(Outcome::Updated), count(Outcome::Unchanged));
         let item = |customer: ImportedCustomer| {
-            let ImportedCustomer { external_id, customer_id, outcome } = customer;
-            ImportedItem { external_id, customer_id, outcome }
+            let outcome = customer.outcome();
+            ImportedItem { external_id: customer.external_id, customer_id: customer.customer_id, outcome }
         };
         Self { created, updated, unchanged, items: imported.into_iter().map(item).collect() }
     }
@@ -78,12 +78,31 @@ pub async fn import_customers(
     let now = service.runtime.clock.now();
     let fingerprint = serde_json::to_value(&body).map_err(Problem::internal)?;
     let new = body.items.into_iter().map(CustomerBody::into_new).collect();
+    let mut changed = Vec::new();
     let imported =
         idempotent(&service.runtime, &caller, key.as_ref(), "quote.importCustomers", &fingerprint, async |tx| {
             let done = commands::import_customers(tx, &Actor::from(&caller), new, now).await?;
+            changed = done.iter().filter_map(|one| one.changed.map(|version| (one.customer_id, version))).collect();
             CommandResponse::ok(&ImportReport::from(done))
         });
-    Ok(imported.await)
+    let response = imported.await;
+    if response.status().is_success() {
+        tell_soon(&service, &caller, changed);
+    }
+    Ok(response)
+}
+
+/// The fast path of invalidation: best effort, off the request's path. The events do the same for certain.
+fn tell_soon(service: &State, caller: &Caller, changed: Vec<(CustomerId, Version)>) {
+    let (cache, tenant) = (service.runtime.caches.eligibility.clone(), caller.tenant.clone());
+    tokio::spawn(async move {
+        for (customer, version) in changed {
+            if cache.customer_changed(&tenant, customer, version).await.is_err() {
+                // A store that is away would cost its whole budget for each of the others.
+                return;
+            }
+        }
+    });
 }
 
 fn check_distinct(items: &[CustomerBody]) -> ApiResult<()> {

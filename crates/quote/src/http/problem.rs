@@ -1,9 +1,12 @@
 //! What each failure of the domain means over HTTP.
 
 use axum::http::StatusCode;
-use service_runtime::Problem;
+use service_runtime::{FieldProblem, Problem};
 
-use crate::{error::QuoteError, rules::transitions::Refused};
+use crate::{
+    error::{NotEligible, QuoteError},
+    rules::transitions::Refused,
+};
 
 impl From<QuoteError> for Problem {
     fn from(error: QuoteError) -> Self {
@@ -36,6 +39,11 @@ impl From<QuoteError> for Problem {
                     .pointer("/externalId", "duplicate", "must be unique in the tenant")
                     .member("existingId", existing)
             }
+            QuoteError::NotEligible { policy, refused } => {
+                Self::conflict("not-eligible", "The customer may not have every line of this quote")
+                    .fields(refused.into_iter().flat_map(ineligible_line))
+                    .member("policyVersion", policy)
+            }
             QuoteError::Invalid(fields) => Self::invalid().fields(fields),
             QuoteError::Refused(problem) => *problem,
             QuoteError::BadPrice(_) => {
@@ -52,6 +60,12 @@ impl From<QuoteError> for Problem {
             | QuoteError::Event(_) => Self::internal(error),
         }
     }
+}
+
+/// One entry for each rule that refuses the line.
+fn ineligible_line(line: NotEligible) -> impl Iterator<Item = FieldProblem> {
+    let pointer = format!("/items/{}/offeringId", line.position);
+    line.reasons.into_iter().map(move |reason| FieldProblem::new(pointer.clone(), reason.code, reason.text))
 }
 
 fn illegal_transition(refused: Refused) -> Problem {

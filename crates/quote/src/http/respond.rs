@@ -47,7 +47,7 @@ where
 }
 
 /// The fast path of invalidation: best effort, off the request's path. The event does the same for certain.
-fn drop_soon(service: &State, caller: &Caller, changed: (QuoteId, [u32; 1], kernel::Version)) {
+pub fn drop_soon(service: &State, caller: &Caller, changed: (QuoteId, [u32; 1], kernel::Version)) {
     let (cache, tenant) = (service.runtime.caches.quote.clone(), caller.tenant.clone());
     let (quote, revisions, version) = changed;
     tokio::spawn(async move { drop_summaries(cache.as_ref(), &tenant, quote, &revisions, version).await });

@@ -1,6 +1,6 @@
 //! Customers.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{CustomerId, TenantId, Version};
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -24,6 +24,8 @@ pub struct CustomerRow {
     pub country: Option<String>,
     /// Segment.
     pub segment: Option<String>,
+    /// Since when.
+    pub customer_since: Option<NaiveDate>,
 }
 
 struct Row {
@@ -33,6 +35,7 @@ struct Row {
     name: String,
     country: Option<String>,
     segment: Option<String>,
+    customer_since: Option<NaiveDate>,
 }
 
 impl From<Row> for Customer {
@@ -44,6 +47,7 @@ impl From<Row> for Customer {
             name: row.name,
             country: row.country,
             segment: row.segment,
+            customer_since: row.customer_since,
         }
     }
 }
@@ -60,17 +64,19 @@ pub async fn upsert_customers(
         Row,
         r#"
         insert into quote.customer as known (
-            tenant_id, customer_id, version, external_id, name, country, segment, created_at, updated_at)
-        select $1, c.customer_id, 1, c.external_id, c.name, c.country, c.segment, $3, $3
+            tenant_id, customer_id, version, external_id, name, country, segment, customer_since,
+            created_at, updated_at)
+        select $1, c.customer_id, 1, c.external_id, c.name, c.country, c.segment, c.customer_since, $3, $3
         from jsonb_to_recordset($2::jsonb) as c (
-            customer_id uuid, external_id text, name text, country text, segment text)
+            customer_id uuid, external_id text, name text, country text, segment text,
+            customer_since date)
         order by c.external_id
         on conflict (tenant_id, external_id) do update
             set version = known.version + 1, name = excluded.name, country = excluded.country,
-                segment = excluded.segment, updated_at = excluded.updated_at
-            where (known.name, known.country, known.segment)
-                is distinct from (excluded.name, excluded.country, excluded.segment)
-        returning customer_id, version, external_id, name, country, segment
+                segment = excluded.segment, customer_since = excluded.customer_since, updated_at = excluded.updated_at
+            where (known.name, known.country, known.segment, known.customer_since)
+                is distinct from (excluded.name, excluded.country, excluded.segment, excluded.customer_since)
+        returning customer_id, version, external_id, name, country, segment, customer_since
         "#,
         tenant.as_str(),
         json,
@@ -106,7 +112,7 @@ pub async fn customer_by_id(
     let row = sqlx::query_as!(
         Row,
         r#"
-        select customer_id, version, external_id, name, country, segment from quote.customer
+        select customer_id, version, external_id, name, country, segment, customer_since from quote.customer
         where tenant_id = $1 and customer_id = $2
         "#,
         tenant.as_str(),
@@ -127,7 +133,7 @@ pub async fn list_customers(
     let rows = sqlx::query_as!(
         Row,
         r#"
-        select customer_id, version, external_id, name, country, segment from quote.customer
+        select customer_id, version, external_id, name, country, segment, customer_since from quote.customer
         where tenant_id = $1 and ($2::uuid is null or customer_id > $2)
         order by customer_id
         limit $3
@@ -150,7 +156,7 @@ pub async fn customer_by_external_id(
     let row = sqlx::query_as!(
         Row,
         r#"
-        select customer_id, version, external_id, name, country, segment from quote.customer
+        select customer_id, version, external_id, name, country, segment, customer_since from quote.customer
         where tenant_id = $1 and external_id = $2
         "#,
         tenant.as_str(),

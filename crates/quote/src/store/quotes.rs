@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::{QuoteError, QuoteResult},
-    model::{ApprovalReason, Item, Quote},
+    model::{ApprovalReason, Item, Quote, QuoteState, RevisionState},
 };
 
 /// One state change of a command: revision 0 is the container itself.
@@ -331,4 +331,44 @@ pub async fn creator_of(conn: &mut PgConnection, tenant: &TenantId, quote: Quote
         quote.uuid()
     );
     Ok(creator.fetch_optional(conn).await?)
+}
+
+/// Where a quote and its current revision stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// The quote's version.
+    pub version: Version,
+    /// Where the negotiation stands.
+    pub state: QuoteState,
+    /// The current revision.
+    pub revision_no: u32,
+    /// Where that revision stands.
+    pub revision_state: RevisionState,
+}
+
+/// Where a quote and its current revision stand, without a line of it.
+pub async fn standing(conn: &mut PgConnection, tenant: &TenantId, quote: QuoteId) -> QuoteResult<Option<Standing>> {
+    let row = sqlx::query!(
+        r#"
+        select q.version, q.state, q.current_revision_no, r.state as revision_state
+        from quote.quote q
+        join quote.revision r
+            on r.tenant_id = q.tenant_id and r.quote_id = q.quote_id and r.revision_no = q.current_revision_no
+        where q.tenant_id = $1 and q.quote_id = $2
+        "#,
+        tenant.as_str(),
+        quote.uuid(),
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(|row| {
+        Ok(Standing {
+            version: Version::from_i64(row.version),
+            state: QuoteState::named(&row.state).ok_or(QuoteError::Unreadable("quote state"))?,
+            revision_no: row.current_revision_no.unsigned_abs(),
+            revision_state: RevisionState::named(&row.revision_state)
+                .ok_or(QuoteError::Unreadable("revision state"))?,
+        })
+    })
+    .transpose()
 }

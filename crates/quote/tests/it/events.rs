@@ -93,7 +93,7 @@ async fn the_service_registers_its_reactions_under_names_of_their_own() {
     let clock: SharedClock = Arc::new(SystemClock);
     let reactions = reactions(&world.caches, &world.work, &clock);
     let names: Vec<_> = reactions.iter().map(|reaction: &Arc<dyn Reaction>| reaction.consumer()).collect();
-    assert_eq!(names, ["quote.summaries", "quote.orders", "quote.notices"]);
+    assert_eq!(names, ["quote.summaries", "quote.eligibility", "quote.orders", "quote.notices"]);
     let quote: Quote = world.draft("1").await;
     assert_eq!(quote.version(), 1);
 }

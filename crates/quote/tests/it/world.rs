@@ -27,6 +27,9 @@ pub struct World {
     /// As the worker.
     pub work: PgPool,
     pub database: dev_stack::test::TestDatabase,
+    serve: PgPool,
+    identity: TestIdentity,
+    config: Config,
 }
 
 impl World {
@@ -34,7 +37,7 @@ impl World {
         Self::over(Engine::new(Arc::new(MemoryStore::new()), EngineConfig::default()).caches()).await
     }
 
-    /// With these caches.
+    /// The same over other caches.
     pub async fn over(caches: Caches) -> Self {
         let database = dev_stack::test::database(&["quote"]).await.unwrap();
         let serve = PgPool::connect(&database.service_url("quote_serve")).await.unwrap();
@@ -43,11 +46,14 @@ impl World {
         let asked = Arc::new(Asked::default());
         let config = config(&neighbours::start(Arc::clone(&asked)).await);
         let identity = TestIdentity::new();
-        let runtime = identity.service_state(quote::SERVICE, serve, caches.clone());
-        let router = quote::router(State::new(runtime, config));
-        let service = TestService::start(router, &identity).await;
+        let service = start(&identity, serve.clone(), caches.clone(), config.clone()).await;
         let tenant = "acme".parse().unwrap();
-        Self { service, caches, asked, tenant, owner, work, database }
+        Self { service, caches, asked, tenant, owner, work, database, serve, identity, config }
+    }
+
+    /// Another replica over the same tables: what it does, this one learns from events alone.
+    pub async fn replica(&self, caches: Caches) -> TestService {
+        start(&self.identity, self.serve.clone(), caches, self.config.clone()).await
     }
 
     /// Somebody with one role; the name is the role's.
@@ -134,6 +140,11 @@ impl World {
         assert_eq!(quote.state(), "inApproval");
         quote
     }
+}
+
+async fn start(identity: &TestIdentity, serve: PgPool, caches: Caches, config: Config) -> TestService {
+    let runtime = identity.service_state(quote::SERVICE, serve, caches);
+    TestService::start(quote::router(State::new(runtime, config)), identity).await
 }
 
 /// The settings of the tests: the defaults, with the neighbours' address.

@@ -1,0 +1,87 @@
+//! Facts about eligibility, and the reaction that tells the cache about them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cache_ports::EligibilityCache;
+use chrono::{DateTime, Utc};
+use events::{Envelope, Guard, NewEvent, Reaction, ReactionError, RetryLater, UnwritablePayload};
+use kernel::{CustomerId, TenantId, Version};
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{TOPIC, published::CUSTOMER_CHANGED};
+use crate::{
+    commands::Actor,
+    model::{EligibilityPolicy, Otherwise},
+};
+
+/// Another eligibility policy is in force.
+const POLICY_CHANGED: &str = "PolicyChanged";
+
+/// The payload of `PolicyChanged`. The rules stay where they are: readers ask for the version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyFact {
+    /// The version in force.
+    pub policy_version: Version,
+    /// What holds where no rule decides.
+    pub otherwise: Otherwise,
+    /// How many rules it has.
+    pub rules: usize,
+}
+
+/// The event of the version `policy` has.
+pub fn policy_changed(
+    actor: &Actor,
+    policy: &EligibilityPolicy,
+    at: DateTime<Utc>,
+) -> Result<NewEvent, UnwritablePayload> {
+    let EligibilityPolicy { version, otherwise, .. } = *policy;
+    let fact = PolicyFact { policy_version: version, otherwise, rules: policy.rules.len() };
+    let id = policy_id(&actor.tenant);
+    Ok(actor.sign(NewEvent::new(&actor.tenant, "eligibilityPolicy", id, version, POLICY_CHANGED, &fact, at)?))
+}
+
+/// A tenant has one policy, in versions: its id follows from the tenant.
+fn policy_id(tenant: &TenantId) -> Uuid {
+    let namespace = Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("quoin:tenant:{tenant}").as_bytes());
+    Uuid::new_v5(&namespace, b"eligibilityPolicy")
+}
+
+/// Moves the cached pointers after the policy or a customer changed: older verdicts are no longer asked for.
+pub struct FollowEligibility(pub Arc<dyn EligibilityCache>);
+
+#[async_trait]
+impl Reaction for FollowEligibility {
+    fn consumer(&self) -> &'static str {
+        "quote.eligibility"
+    }
+
+    fn topics(&self) -> &'static [&'static str] {
+        &[TOPIC]
+    }
+
+    fn guard(&self, event_type: &str) -> Guard {
+        match event_type {
+            POLICY_CHANGED | CUSTOMER_CHANGED => Guard::StateCarrying,
+            _ => Guard::Ignore,
+        }
+    }
+
+    async fn apply(&self, _: &mut PgConnection, _: &Envelope) -> Result<(), ReactionError> {
+        // PostgreSQL has it already, and the envelope says all that the cache needs.
+        Ok(())
+    }
+
+    async fn committed(&self, event: &Envelope) -> Result<(), RetryLater> {
+        let (tenant, version) = (&event.tenant, event.aggregate_version);
+        let told = if event.event_type == POLICY_CHANGED {
+            self.0.policy_changed(tenant, version).await
+        } else {
+            self.0.customer_changed(tenant, CustomerId::from(event.aggregate_id), version).await
+        };
+        told.map_err(RetryLater::because)
+    }
+}
