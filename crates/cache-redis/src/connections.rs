@@ -126,8 +126,12 @@ impl Connections {
         if urgency == Urgency::Help && !self.breaker.admits() {
             return Err(StoreError::BreakerOpen);
         }
-        let began = Instant::now();
-        let outcome = command(self.client()).await.map_err(|error| reason(&error));
+        let (began, client) = (Instant::now(), self.client());
+        let outcome = command(client).await;
+        if outcome.as_ref().is_err_and(is_of_another_command) {
+            self.make_anew(client, operation);
+        }
+        let outcome = outcome.map_err(|error| reason(&error));
         let took = began.elapsed();
         self.breaker.note(outcome.is_ok() && took < self.slow);
         self.meters.took(operation, took);
@@ -136,6 +140,16 @@ impl Connections {
         }
         self.meters.shed_ratio.set(self.breaker.shed_ratio());
         outcome
+    }
+
+    /// Once replies and commands have lost each other, every later reply is another command's too: a connection does not
+    /// get well again by itself.
+    fn make_anew(&self, client: &WithOptions<Client>, operation: Operation) {
+        let (pool, operation, client) = (self.name.as_str(), operation.as_str(), client.clone());
+        tracing::warn!(pool, operation, "an answer was not this command's: the connection is made anew");
+        counter!("cache_connections_mixed_up_total", "pool" => pool).increment(1);
+        // Where that fails, the client is connecting already.
+        tokio::spawn(async move { client.force_reconnection().await });
     }
 
     /// Runs a script by its hash; loads it first where Redis has forgotten it.
@@ -262,6 +276,11 @@ fn watch(name: Pool, client: &Client) {
             }
         }
     });
+}
+
+/// Whether an answer came that this command cannot have: of another type, or none of the protocol at all.
+fn is_of_another_command(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Parse | ErrorKind::Protocol | ErrorKind::NotFound)
 }
 
 /// What an error of the client means to the engine.

@@ -62,7 +62,7 @@ impl Operation {
         Self::Info,
     ];
 
-    const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
             Self::ReadMany => "read_many",

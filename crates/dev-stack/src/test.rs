@@ -13,6 +13,7 @@
 //! may flush, restart or reconfigure a shared server. A test that wants to see a server die takes [`own`].
 
 mod database;
+mod wire;
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -20,6 +21,7 @@ use anyhow::Result;
 use tokio::sync::OnceCell;
 
 pub use database::{TestDatabase, database, whole_database};
+pub use wire::{Fault, Wire};
 
 use crate::component::Component;
 use crate::keeper::Lifetime;

@@ -10,3 +10,4 @@ mod rates;
 mod subject;
 mod survey;
 mod tls;
+mod wire;
