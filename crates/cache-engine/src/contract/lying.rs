@@ -148,7 +148,7 @@ impl Lie {
     /// How often it strikes, of a hundred chances.
     const fn odds(self) -> u8 {
         match self {
-            Self::AlwaysMiss | Self::LockTwice | Self::CounterReset | Self::LeaseTwice | Self::RepliesSwapped => 100,
+            Self::AlwaysMiss | Self::LockTwice | Self::CounterReset | Self::RepliesSwapped => 100,
             Self::Slow49 | Self::Slow51 | Self::Slow500 | Self::Flush | Self::EvictionStorm => 8,
             Self::Failover => 15,
             _ => 50,

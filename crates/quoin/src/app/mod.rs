@@ -10,10 +10,11 @@ mod parts;
 mod routes;
 mod work;
 
-use std::path::Path;
+use std::{future::Future, path::Path};
 
 use anyhow::Context;
-use service_runtime::{internal_router, server, server::Lifecycle};
+use cache_engine::Engine;
+use service_runtime::{Health, internal_router, server, server::Lifecycle};
 use tokio::net::TcpListener;
 
 pub use self::parts::{Log, Parts};
@@ -85,6 +86,33 @@ where
     parts.engine.leave().await;
     telemetry.shutdown().await;
     served.context("a listener failed")
+}
+
+/// Serves and works over `engine` until `end`, without a console, a health page or telemetry of its own: several products
+/// can run beside each other in one process, each with another store.
+pub async fn run_over(
+    config: Config,
+    log: Log,
+    engine: Engine,
+    door: TcpListener,
+    end: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let duties = Duties { serve: Service::ALL.to_vec(), work: Service::ALL.to_vec() };
+    let parts = Parts::over(config, log, engine, Health::new()).await?;
+    let lifecycle = Lifecycle::new(parts.health.clone());
+    let public = routes::public(&parts, &duties.serve)?;
+    work::start(&parts, &duties, &lifecycle)?;
+    let http = parts.config.runtime.http.clone();
+    let mut served = Ok(());
+    let serving = async { served = server::serve(door, public, &http, lifecycle.stop_http()).await };
+    let ending = async {
+        end.await;
+        lifecycle.stop();
+    };
+    tokio::join!(lifecycle.run(serving, &http), ending);
+    parts.caches.counters.flush().await;
+    parts.engine.leave().await;
+    served.context("the listener failed")
 }
 
 /// Writes the base URL where a script waits for it.

@@ -86,16 +86,19 @@ pub struct Parts {
 impl Parts {
     /// Puts them together; nothing is connected yet, so a process starts while servers are away.
     pub async fn new(config: Config, log: Log) -> anyhow::Result<Self> {
+        let health = Health::new();
+        let (store, hints) = store(&config.cache, &health)?;
+        let clock: SharedClock = Arc::new(SystemClock);
+        let engine = EngineConfig { in_memory: config.cache.l1, clock, hints, ..EngineConfig::default() };
+        Self::over(config, log, Engine::new(store, engine), health).await
+    }
+
+    /// The same over an engine that is made already, whatever the configuration says of the store behind it.
+    pub async fn over(config: Config, log: Log, engine: Engine, health: Health) -> anyhow::Result<Self> {
         let clock: SharedClock = Arc::new(SystemClock);
         let identity =
             Identity::from_config(&config.runtime.auth, clock.clone()).await.context("no usable identity")?;
         let cursors = CursorSigner::from_config(&config.runtime.cursors);
-        let health = Health::new();
-        let (store, hints) = store(&config.cache, &health)?;
-        let engine = Engine::new(
-            store,
-            EngineConfig { in_memory: config.cache.l1, clock: clock.clone(), hints, ..EngineConfig::default() },
-        );
         let shown = engine.clone();
         health.shows("memory", Arc::new(move || memories(&shown)));
         Ok(Self {

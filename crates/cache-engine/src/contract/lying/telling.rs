@@ -168,6 +168,10 @@ impl LyingStore {
             Lie::OutOfMemory if falls && write.needs_memory() => self.refuse(),
             Lie::ReadOnly | Lie::Loading | Lie::Busy if falls => self.refuse(),
             Lie::CounterReset => self.reset_counters(write).perform(honest, at).await,
+            Lie::LeaseTwice if falls => {
+                self.lease_to_somebody_else(at, &write).await?;
+                Ok(self.granted_again(write.perform(honest, at).await?))
+            }
             _ => Ok(self.granted_again(write.perform(honest, at).await?)),
         }
     }
@@ -189,6 +193,14 @@ impl LyingStore {
         self.strike();
         let now = self.asked();
         self.seen().put_off(at, write, now, &mut self.dice());
+    }
+
+    /// Another process has been quicker, and is never heard of again.
+    async fn lease_to_somebody_else(&self, at: Place<'_>, write: &Write) -> Told<()> {
+        if let Write::Lease(request) = write {
+            self.honest.lease(at, LeaseRequest { token: LeaseToken::unique(), ..*request }).await?;
+        }
+        Ok(())
     }
 
     /// Held is said to be granted.
