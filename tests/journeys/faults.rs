@@ -54,10 +54,13 @@ async fn redis_killed_flushed_and_absent_gives_the_same_answers() -> Result<()> 
         anyhow::Ok((accepted, order))
     };
     let (quote, order) = sale().await?;
-    // Closed is the last thing that happens to a quote: from here on nothing changes by itself.
+    // The quote is closed and no task of the order is open: from here on nothing changes by itself.
     let warm = eventually("the quote has heard of its order's end", async || {
         let seen = answers(&shop.seller, &shop, &quote, &order).await?;
-        Ok((text(&seen[4], "/state") == "closed").then_some(seen))
+        let closed = text(&seen[4], "/state") == "closed";
+        let done =
+            seen[5]["tasks"].as_array().is_some_and(|tasks| tasks.iter().all(|task| task["state"] == "completed"));
+        Ok((closed && done).then_some(seen))
     })
     .await?;
     assert_eq!(answers(&shop.seller, &shop, &quote, &order).await?, warm);
@@ -70,6 +73,7 @@ async fn redis_killed_flushed_and_absent_gives_the_same_answers() -> Result<()> 
     redis.start().await?;
     let refilled = answers(&shop.seller, &shop, &quote, &order).await?;
     assert_eq!(refilled[..6], warm[..6], "Redis is back, empty");
+    system.cache_agrees(async || answers(&shop.seller, &shop, &quote, &order).await.map(drop)).await?;
 
     let without = Servers { redis_url: None, ..system.servers.clone() };
     let beside = system.beside(PROGRAM, &without, &[]).await?;
@@ -96,7 +100,7 @@ async fn a_changed_price_is_seen_after_redis_was_away_while_it_changed() -> Resu
     put_book(&shop.admin, &shop.ids, "11.00").await?;
     redis.thaw().await?;
     eventually("the new price is shown", async || Ok((price().await? == "11.00").then_some(()))).await?;
-    Ok(())
+    system.cache_agrees(async || price().await.map(drop)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,7 +127,7 @@ async fn a_killed_relay_loses_nothing() -> Result<()> {
     }
     assert_eq!(shop.on_hand("chair").await?, system_tests::shop::OPENING - 12);
     assert_eq!(get(&shop.admin, "/inventory/v1/reconciliation").await?["mismatches"], json!([]));
-    Ok(())
+    system.cache_agrees(async || shop.orders(&accepted[0]).await.map(drop)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

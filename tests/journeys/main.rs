@@ -3,6 +3,7 @@
 //! Every test has a database, a tenant, topics and keys of its own, so they run side by side.
 
 mod alone;
+mod audit;
 mod eligibility;
 mod faults;
 mod isolation;

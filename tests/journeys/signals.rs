@@ -86,8 +86,13 @@ async fn the_seller_is_told_what_happens_to_the_quote_and_its_order() -> Result<
     assert_eq!(accepting.len(), 1, "{told:?}");
     assert_eq!((&accepting[0]["version"], &accepting[0]["state"]), (&accepted["version"], &json!("accepted")));
     assert!(told.iter().all(|notice| notice["quoteId"] == accepted["id"]), "{told:?}");
-    let others = get(&shop.approver, "/quote/v1/notifications").await?;
-    assert_eq!((&others["items"], &others["available"]), (&json!([]), &json!(true)));
+    // One slow answer of Redis is enough for "not available": a busy machine gives some.
+    let others = eventually("the approver's list can be read", async || {
+        let seen = get(&shop.approver, "/quote/v1/notifications").await?;
+        Ok((seen["available"] == true).then_some(seen))
+    })
+    .await?;
+    assert_eq!(others["items"], json!([]));
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 //! Owns the cases; an adapter's tests name them all by `cache_engine::contract_suite!(subject)`. A case fails by panicking. Must
 //! never assume that a key of another case is absent: each case makes its own tenant.
 
+pub mod audit;
 pub mod authority;
 pub mod batch;
 pub mod coordination;
@@ -23,6 +24,7 @@ pub mod rates;
 pub mod reads;
 pub mod rolling;
 mod samples;
+pub mod scan;
 pub mod streams;
 
 use std::{sync::Arc, time::Duration};

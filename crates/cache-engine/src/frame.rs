@@ -119,6 +119,14 @@ pub fn glance(bytes: &[u8]) -> Glance {
     })
 }
 
+/// How long ago a value or an absence was filled, by its own whole life; from its first bytes, which are not checked here.
+/// `None` of anything else.
+pub fn age(head: &[u8], remaining: Duration) -> Option<Duration> {
+    let Glance::Ours(Header { kind: Kind::Value | Kind::Negative, .. }) = glance(head) else { return None };
+    let hard = u32::from_be_bytes(array(head.first_chunk()?, offset::HARD));
+    Some(Duration::from_millis(hard.into()).saturating_sub(remaining))
+}
+
 fn array<const N: usize>(header: &[u8; HEADER_BYTES], at: usize) -> [u8; N] {
     let mut out = [0; N];
     out.copy_from_slice(&header[at..at + N]);

@@ -4,6 +4,7 @@
 //! clock, so a paused test clock moves it. Must never decide anything: the protocol and the arithmetic are elsewhere.
 
 mod counters;
+mod scan;
 mod streams;
 
 use std::{

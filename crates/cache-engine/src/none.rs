@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cache_ports::keyspace::Workload;
+use cache_ports::{key::Scope, keyspace::Workload};
 use kernel::Version;
 
 use crate::{
     counters::{CounterStore, Taken},
     frame::HEADER_BYTES,
+    scan::{Glimpse, KeyScan, Page, Position},
     store::{
         ByteStore, CountReply, CountRequest, FillReply, FillRequest, InvalidateReply, LeaseReply, LeaseRequest,
         LeaseToken, Place, StoreError, Stored,
@@ -127,5 +128,20 @@ impl StreamStore for NoStore {
 
     async fn acknowledge(&self, _stream: &str, _group: &str, _ids: &[StreamId]) -> Result<(), StoreError> {
         Err(StoreError::Unavailable)
+    }
+}
+
+#[async_trait]
+impl KeyScan for NoStore {
+    async fn scan(&self, _scope: &Scope<'_>, _from: Position, _steps: u32) -> Result<Page, StoreError> {
+        Ok(Page::default())
+    }
+
+    async fn glimpse(&self, _workload: Workload, keys: &[&str]) -> Result<Vec<Option<Glimpse>>, StoreError> {
+        Ok(vec![None; keys.len()])
+    }
+
+    async fn unlink(&self, _workload: Workload, _keys: &[&str]) -> Result<u64, StoreError> {
+        Ok(0)
     }
 }

@@ -3,12 +3,16 @@
 //! Owns escaping, the written form of each dimension, and matching a text against a template. A key can only be made by the
 //! builders of this crate, from a declared keyspace. Must never be made from free text.
 
+mod reading;
+
 use std::fmt::Write;
 
 use kernel::{ContentHash, TenantId};
 use uuid::Uuid;
 
 use crate::keyspace::{DimensionKind, Keyspace, Slot};
+
+pub use reading::{NoSuchDimension, ReadKey, Reading, Scope, read};
 
 /// Longer text in a dimension is replaced by its hash: a key stays short whatever a client sends.
 pub const MAX_TEXT_BYTES: usize = 64;
@@ -44,6 +48,15 @@ pub struct Key<'a> {
     tenant: &'a TenantId,
     parts: [Part<'a>; MAX_DIMENSIONS],
     len: usize,
+}
+
+/// Made from the same values, in the same keyspace.
+impl PartialEq for Key<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.keyspace, other.keyspace)
+            && self.tenant == other.tenant
+            && self.parts[..self.len] == other.parts[..other.len]
+    }
 }
 
 impl<'a> Key<'a> {
@@ -182,61 +195,31 @@ const fn is_plain(byte: u8) -> bool {
 }
 
 /// Whether `text` is a key of `keyspace`.
-pub fn belongs_to(keyspace: &Keyspace, text: &str) -> bool {
-    let mut dimensions = keyspace.dimensions.iter();
-    let mut template = keyspace.template.split(':');
-    let mut segments = text.split(':');
-    loop {
-        match (template.next(), segments.next()) {
-            (None, None) => return true,
-            (Some(pattern), Some(segment)) => {
-                let fits = match pattern.split_once('{') {
-                    None => pattern == segment,
-                    Some((literal, _)) => segment
-                        .strip_prefix(literal)
-                        .zip(dimensions.next())
-                        .is_some_and(|(value, dimension)| is_written_form(dimension.kind, keyspace.slot, value)),
-                };
-                if !fits {
-                    return false;
-                }
-            }
-            _ => return false,
-        }
-    }
-}
-
-fn is_written_form(kind: DimensionKind, slot: Slot, value: &str) -> bool {
-    let is_hash =
-        |value: &str| value.len() == 64 && value.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'));
-    match (kind, slot) {
-        (DimensionKind::Tenant, Slot::ByKey) => value.parse::<TenantId>().is_ok(),
-        (DimensionKind::Tenant, Slot::ByTenant) => value
-            .strip_prefix('{')
-            .and_then(|value| value.strip_suffix('}'))
-            .is_some_and(|value| value.parse::<TenantId>().is_ok()),
-        (DimensionKind::Id, _) => value.parse::<Uuid>().is_ok_and(|id| id.as_hyphenated().to_string() == value),
-        (DimensionKind::Number, _) => value.parse::<u64>().is_ok_and(|number| number.to_string() == value),
-        (DimensionKind::Hash, _) => is_hash(value),
-        (DimensionKind::Text, _) => {
-            value.strip_prefix('~').map_or_else(|| value.bytes().all(|byte| is_plain(byte) || byte == b'%'), is_hash)
-        }
-    }
+pub fn belongs_to(keyspace: &'static Keyspace, text: &str) -> bool {
+    read(keyspace, text).is_some()
 }
 
 /// The pattern that matches every key of `keyspace` and, inside one store, no key of another; for access rules.
 pub fn pattern(keyspace: &Keyspace) -> String {
+    pattern_with(keyspace, None)
+}
+
+fn pattern_with(keyspace: &Keyspace, tenant: Option<&TenantId>) -> String {
     let mut out = String::new();
+    // The tenant is the first dimension.
+    let mut tenant = tenant;
     for segment in keyspace.template.split(':') {
         if !out.is_empty() {
             out.push(':');
         }
-        match segment.split_once('{') {
-            None => out.push_str(segment),
-            Some((literal, _)) => {
-                out.push_str(literal);
-                out.push('*');
-            }
+        let Some((literal, _)) = segment.split_once('{') else {
+            out.push_str(segment);
+            continue;
+        };
+        out.push_str(literal);
+        match tenant.take() {
+            Some(tenant) => write_tenant(&mut out, tenant, keyspace.slot),
+            None => out.push('*'),
         }
     }
     out

@@ -3,9 +3,12 @@
 //! Owns the words of the answers and the rules that make them coherent; an incoherent answer does not compile, because every
 //! declaration goes through [`Keyspace::declared`] in a constant. Must never know which store or client serves it.
 
+mod audit;
 mod coherence;
 
 use std::time::Duration;
+
+pub use audit::Audit;
 
 /// Bytes in a kibibyte.
 pub const KIB: u32 = 1024;
@@ -33,6 +36,8 @@ pub struct Keyspace {
     pub authority: Authority,
     /// What keeps it from going stale.
     pub coherence: Coherence,
+    /// How it is seen that this works.
+    pub audit: Audit,
     /// Whether a command may rest on it.
     pub revalidation: Revalidation,
     /// How long it lives.

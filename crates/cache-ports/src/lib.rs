@@ -17,6 +17,7 @@ pub mod pricing;
 pub mod quote;
 pub mod registry;
 pub mod streams;
+pub mod witness;
 
 mod base64_bytes;
 mod read;
@@ -39,8 +40,8 @@ pub use read::{
     BoxFuture, CacheUnavailable, Load, LoadEach, LoadError, Loaded, Loading, Read, ReadError, ReadResult, Served,
     ServedFrom, load,
 };
-
 pub use streams::{NoticeBoard, WarmQueue};
+pub use witness::{Truth, Witness};
 
 /// Every port, for one process. Cloning is cheap.
 #[derive(Clone)]

@@ -7,7 +7,9 @@ mod access;
 mod review;
 
 use crate::{
-    catalog, coordination, counters, draft, eligibility, inventory, keyspace::Keyspace, order, pricing, quote, streams,
+    catalog, coordination, counters, draft, eligibility, inventory,
+    keyspace::{Audit, Keyspace, Owner, Service},
+    order, pricing, quote, streams,
 };
 
 pub use access::{HINT_CHANNEL, user_name, users_acl};
@@ -30,6 +32,15 @@ pub fn all() -> impl Iterator<Item = &'static Keyspace> {
     .into_iter()
     .flatten()
     .copied()
+}
+
+/// What a service may audit: the keyspaces it writes of which there is something to judge.
+pub fn audited_by(service: Service) -> impl Iterator<Item = &'static Keyspace> {
+    let writes = move |keyspace: &&Keyspace| match keyspace.owner {
+        Owner::One(owner) => owner == service,
+        Owner::EveryService => true,
+    };
+    all().filter(|keyspace| keyspace.audit != Audit::NothingToJudge).filter(writes)
 }
 
 /// The keyspace a key belongs to.

@@ -3,8 +3,8 @@
 use std::{panic::catch_unwind, time::Duration};
 
 use cache_ports::keyspace::{
-    Authority, Coherence, Dimension, Exposure, Heat, InvalidatingEvent, Keyspace, LoadLimits, OnUnavailable, Owner,
-    Revalidation, SchemaVersions, Service, SizeLimit, Slot, TENANT, Ttl, Workload,
+    Audit, Authority, Coherence, Dimension, Exposure, Heat, InvalidatingEvent, Keyspace, LoadLimits, OnUnavailable,
+    Owner, Revalidation, SchemaVersions, Service, SizeLimit, Slot, TENANT, Ttl, Workload,
 };
 
 const EVENT: InvalidatingEvent = InvalidatingEvent { event_type: "ThingChanged", versioned_by: "thing" };
@@ -24,6 +24,7 @@ const fn sound() -> Keyspace {
         workload: Workload::Catalog,
         authority: Authority::Table("catalog.thing"),
         coherence: Coherence::EventInvalidated(&[EVENT]),
+        audit: Audit::Compared,
         revalidation: Revalidation::BeforeCommit,
         ttl: Ttl {
             soft: Duration::from_mins(1),
@@ -106,6 +107,9 @@ fn incoherent_answers_are_refused() {
     refused("two tenants", |k| k.dimensions = &[TENANT, TENANT]);
     refused("a schema that cannot be read", |k| k.schema = SchemaVersions { current: 1, oldest_readable: 2 });
     refused("unbounded values", |k| k.size.max_bytes = 0);
+    refused("an authority that nobody compares with", |k| k.audit = Audit::NothingToJudge);
+    refused("no word on why not", |k| k.audit = Audit::EntryAlone(""));
+    refused("a comparison with nothing", |k| k.authority = Authority::Ephemeral);
     refused("no word on correctness", |k| k.correctness = "");
 }
 
@@ -119,6 +123,7 @@ const fn sound_count() -> Keyspace {
         workload: Workload::Counter,
         authority: Authority::Metrics,
         coherence: Coherence::TtlOnly,
+        audit: Audit::NothingToJudge,
         revalidation: Revalidation::NeverAnInput,
         ttl: Ttl {
             soft: Duration::from_hours(1),
@@ -147,6 +152,7 @@ fn refused_count(what: &str, spoil: fn(&mut Keyspace)) {
 
 #[test]
 fn incoherent_counts_are_refused() {
+    refused_count("a count that is compared", |k| k.audit = Audit::Compared);
     refused_count("a value spread like a count", |k| k.workload = Workload::Catalog);
     refused_count("one shard", |k| k.heat = Heat::Sharded { shards: 1 });
     refused_count("shards in one slot", |k| k.slot = Slot::ByTenant);

@@ -10,7 +10,7 @@ use cache_ports::{
     draft::{DraftOwner, keyspaces as draft},
     eligibility::{Asked, keyspaces as eligibility},
     inventory::keyspaces as inventory,
-    key::{self, Key, MAX_PACKED_BYTES, MAX_TEXT_BYTES},
+    key::{self, Key, MAX_PACKED_BYTES, MAX_TEXT_BYTES, Reading, Scope},
     keyspace::{Coherence, DimensionKind, Keyspace, Slot},
     order::keyspaces as order,
     pricing::keyspaces as pricing,
@@ -76,12 +76,12 @@ fn a_loaded_key_fits_its_packed_form() {
 
 /// Every answer of the design review reaches the document, and every keyspace its own section.
 #[test]
-fn the_document_answers_nineteen_questions_for_each_keyspace() {
+fn the_document_answers_twenty_questions_for_each_keyspace() {
     let document = registry::keyspaces_markdown();
     for keyspace in registry::all() {
         let section = document.split(&format!("\n## {}\n", keyspace.name)).nth(1).expect(keyspace.name);
         let section = section.split("\n## ").next().unwrap();
-        assert_eq!(section.lines().filter(|line| line.starts_with("| ")).count() - 1, 19, "{}", keyspace.name);
+        assert_eq!(section.lines().filter(|line| line.starts_with("| ")).count() - 1, 20, "{}", keyspace.name);
         assert!(section.contains(keyspace.correctness));
     }
 }
@@ -114,6 +114,27 @@ fn access_is_by_owner_and_never_to_everything() {
             assert!(!format!("{line} ").contains(forbidden), "{forbidden} in {line}");
         }
     }
+}
+
+/// Walking over keys and removing them is granted where there is something to audit, and nowhere else.
+#[test]
+fn only_those_who_audit_may_walk_and_only_those_who_sweep_may_measure() {
+    let acl = registry::users_acl("q:");
+    let may = |user: &str, command: &str| {
+        let line = acl.lines().find(|line| line.starts_with(&format!("user {user} "))).expect("the user exists");
+        line.split(' ').any(|word| word == command)
+    };
+    for service in ["catalog", "pricing", "quote", "order", "inventory"] {
+        assert!(
+            may(&format!("quoin-{service}-content"), "+scan") && may(&format!("quoin-{service}-content"), "+unlink")
+        );
+        assert!(may(&format!("quoin-{service}-coordination"), "+scan"));
+        for command in ["+scan", "+unlink", "+strlen", "+getrange"] {
+            assert!(!may(&format!("quoin-{service}-rate-limit"), command), "{service} {command}");
+        }
+    }
+    assert!(may("quoin-inventory-content", "+strlen") && may("quoin-pricing-content", "+strlen"));
+    assert!(!may("quoin-quote-content", "+strlen") && !may("quoin-inventory-coordination", "+strlen"));
 }
 
 /// Texts that try to escape from their segment.
@@ -164,6 +185,68 @@ fn policy() -> RatePolicy {
     RatePolicy::new("p", RateAlgorithm::Gcra, 1, std::time::Duration::from_secs(1))
 }
 
+/// Reading a key gives what it was built from; text too long for a key is said to be hashed.
+fn reads_back(key: &Key<'_>, from: &Ingredients) {
+    let text = key.text();
+    match key::read(key.keyspace(), &text) {
+        Some(Reading::Whole(read)) => assert_eq!(read.key(), *key, "{text}"),
+        Some(Reading::Hashed { dimension }) => {
+            assert!(from.texts.iter().any(|text| text.len() > MAX_TEXT_BYTES), "{text} hides {dimension}");
+        }
+        None => panic!("{text} is not read back"),
+    }
+    let scope = |tenant| Scope { keyspace: key.keyspace(), tenant };
+    let other = "somebody-else-entirely".parse().expect("a tenant");
+    assert!(scope(None).covers(&text) && scope(Some(&from.tenant)).covers(&text), "{text}");
+    assert!(!scope(Some(&other)).covers(&text), "{text}");
+}
+
+#[test]
+fn what_no_builder_writes_is_no_key() {
+    let tenant: TenantId = "acme".parse().expect("a tenant");
+    let (publication, offering) = (Uuid::from_u128(1).into(), Uuid::from_u128(2).into());
+    let sound = catalog::offering_key(&tenant, publication, offering, "e n").text();
+    assert!(key::belongs_to(&catalog::OFFERING, &sound) && sound.ends_with(":e%20n"), "{sound}");
+    for (from, to) in [
+        ("e%20n", "e%2"),
+        ("e%20n", "e%2en"),
+        ("e%20n", "%65n"),
+        ("e%20n", "e n"),
+        ("e%20n", "~ab"),
+        ("e%20n", "%FF"),
+        ("e%20n", &*"a".repeat(MAX_TEXT_BYTES + 1)),
+        ("e%20n", "en:x"),
+        (":e%20n", ""),
+        ("acme", "Acme"),
+        ("acme", "{acme}"),
+        ("-000000000002", "000000000002"),
+        ("catalog:", "catalogue:"),
+    ] {
+        let other = sound.replace(from, to);
+        assert!(other != sound && key::read(&catalog::OFFERING, &other).is_none(), "{other}");
+    }
+    let numbered = order::order_summary_key(&tenant, Uuid::from_u128(1).into(), Version::new(7)).text();
+    for (from, to) in [("version:7", "version:07"), ("version:7", "version:+7"), ("version:7", "version:")] {
+        assert!(key::read(&order::ORDER_SUMMARY, &numbered.replace(from, to)).is_none(), "{to}");
+    }
+}
+
+#[test]
+fn a_pattern_of_one_tenant_names_it_where_the_keys_do() {
+    let tenant: TenantId = "acme".parse().expect("a tenant");
+    let pattern = |keyspace| Scope { keyspace, tenant: Some(&tenant) }.pattern();
+    assert_eq!(pattern(&inventory::STOCK_ITEM), "inventory:acme:product:*:v*");
+    assert_eq!(pattern(&coordination::RATE), "rate:{acme}:*:*:route:*:window:*");
+    assert_eq!(pattern(&catalog::ACTIVE_PUBLICATION), "catalog-index:acme:active-publication");
+}
+
+/// Exactly the keyspaces of which docs and specification say that superseded versions are swept.
+#[test]
+fn the_versions_of_stock_price_books_and_orders_are_left_behind() {
+    let left: Vec<&str> = registry::all().filter(|k| k.numbered_by().is_some()).map(|k| k.name).collect();
+    assert_eq!(left, ["price book", "order summary", "inventory item"]);
+}
+
 /// One key of every keyspace: its text, and what it was made from (as text, joined so that distinct inputs differ).
 fn texts(from: &Ingredients) -> Vec<(&'static str, String, String, Option<Vec<u8>>)> {
     let Ingredients { tenant, ids: [a, b], number, hashes: [h, g], texts: [actor, route, window] } = from;
@@ -176,6 +259,7 @@ fn texts(from: &Ingredients) -> Vec<(&'static str, String, String, Option<Vec<u8
     let warm = LockKey::CacheWarm { tenant: tenant.clone(), key_hash: *h };
     let preview = LockKey::QuotePreview { tenant: tenant.clone(), quote: (*a).into(), config_hash: *h };
     let describe = |key: Key<'_>, of: String| {
+        reads_back(&key, from);
         let packed = key.keyspace().loading.map(|_| key.packed().as_slice().to_vec());
         (key.keyspace().name, key.text(), of, packed)
     };

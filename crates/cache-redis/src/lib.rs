@@ -10,6 +10,7 @@ mod connections;
 mod counters;
 mod hints;
 mod meters;
+mod scan;
 mod scripts;
 mod store;
 mod streams;

@@ -33,11 +33,14 @@ pub(crate) enum Operation {
     StreamTake,
     StreamAcknowledge,
     Info,
+    Scan,
+    Glimpse,
+    Unlink,
 }
 
 impl Operation {
     /// In the order of their declaration.
-    const ALL: [Self; 22] = [
+    const ALL: [Self; 25] = [
         Self::Read,
         Self::ReadMany,
         Self::Lease,
@@ -60,6 +63,9 @@ impl Operation {
         Self::StreamTake,
         Self::StreamAcknowledge,
         Self::Info,
+        Self::Scan,
+        Self::Glimpse,
+        Self::Unlink,
     ];
 
     pub(crate) const fn as_str(self) -> &'static str {
@@ -86,6 +92,9 @@ impl Operation {
             Self::StreamTake => "stream_take",
             Self::StreamAcknowledge => "stream_acknowledge",
             Self::Info => "info",
+            Self::Scan => "scan",
+            Self::Glimpse => "glimpse",
+            Self::Unlink => "unlink",
         }
     }
 }

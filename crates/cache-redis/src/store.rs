@@ -117,6 +117,10 @@ impl RedisStore {
     pub(crate) fn key(&self, key: &str) -> String {
         [&self.prefix, key].concat()
     }
+
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
 }
 
 #[async_trait]

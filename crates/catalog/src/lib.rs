@@ -14,6 +14,7 @@
 //!
 //! Reading order: `model` → `rules` → `commands` and `queries` → `store` → `http` → `events`.
 
+pub mod audit;
 pub mod commands;
 pub mod config;
 pub mod error;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 
 use ::events::Reaction;
 use axum::{Router, extract::FromRef};
+use cache_ports::Witness;
 use futures::{FutureExt, future::BoxFuture};
 use service_runtime::{ServiceState, service_router};
 use tokio_util::sync::CancellationToken;
@@ -81,4 +83,9 @@ pub fn reactions(state: &State) -> Vec<Arc<dyn Reaction>> {
 pub fn workers(state: State, stop: CancellationToken) -> Vec<(&'static str, BoxFuture<'static, ()>)> {
     let worker = format!("{SERVICE}:{}", uuid::Uuid::now_v7());
     vec![("catalog.warming", warming::run(state, worker, stop).boxed())]
+}
+
+/// What an auditor may ask this service about the keys it owns.
+pub fn witnesses(state: &State) -> Vec<Witness> {
+    audit::witnesses(state)
 }

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Documents are not translated yet; every reader gets this language. The cache key has a place for others.
-const LOCALE: &str = "en";
+pub(crate) const LOCALE: &str = "en";
 
 /// One specification of the working copy.
 pub async fn specification(
@@ -125,7 +125,7 @@ pub async fn active_publication(
     state.runtime.caches.catalog.active_publication(tenant, min_version, &load(start)).await
 }
 
-async fn load_active(pool: PgPool, tenant: TenantId) -> Result<Loaded<ActivePublication>, sqlx::Error> {
+pub(crate) async fn load_active(pool: PgPool, tenant: TenantId) -> Result<Loaded<ActivePublication>, sqlx::Error> {
     let mut tx = TenantTx::read(&pool, &tenant).await?;
     let row = store::active::active_publication(&mut tx, &tenant).await?;
     tx.commit().await?;
@@ -143,7 +143,7 @@ pub async fn frozen_offering(
     state.runtime.caches.catalog.offering(tenant, publication, offering, LOCALE, &load(start)).await
 }
 
-async fn load_document(
+pub(crate) async fn load_document(
     pool: PgPool,
     tenant: TenantId,
     publication: PublicationId,

@@ -13,6 +13,7 @@
 //!
 //! Reading order: `model` (nouns) → `rules` → `commands` and `queries` → `store` → `http`, `events`, `expiry`.
 
+pub mod audit;
 pub mod commands;
 pub mod config;
 pub mod error;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 
 use ::events::Reaction;
 use axum::{Router, extract::FromRef};
+use cache_ports::Witness;
 use futures::{FutureExt, future::BoxFuture};
 use service_runtime::{ServiceState, service_router};
 use tokio_util::sync::CancellationToken;
@@ -75,4 +77,9 @@ pub fn reactions(state: &State) -> Vec<Arc<dyn Reaction>> {
 /// The loops this service runs beside its reactions. The state's pool connects as `inventory_work`.
 pub fn workers(state: State, stop: CancellationToken) -> Vec<(&'static str, BoxFuture<'static, ()>)> {
     vec![("inventory.expiry", expiry::run(state, stop).boxed())]
+}
+
+/// What an auditor may ask this service about the keys it owns.
+pub fn witnesses(state: &State) -> Vec<Witness> {
+    audit::witnesses(state)
 }

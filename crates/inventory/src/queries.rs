@@ -53,19 +53,31 @@ pub async fn stock(
     served?.ok_or(InventoryError::NotFound("product"))
 }
 
-async fn newest_version(pool: &PgPool, tenant: &TenantId, product: ProductId) -> Result<Option<Version>, sqlx::Error> {
+pub(crate) async fn newest_version(
+    pool: &PgPool,
+    tenant: &TenantId,
+    product: ProductId,
+) -> Result<Option<Version>, sqlx::Error> {
     let mut tx = TenantTx::read(pool, tenant).await?;
     let version = store::stock::version(&mut tx, tenant, product).await?;
     tx.commit().await?;
     Ok(version)
 }
 
-async fn load_version(pool: PgPool, tenant: TenantId, product: ProductId) -> Result<Loaded<Version>, sqlx::Error> {
+pub(crate) async fn load_version(
+    pool: PgPool,
+    tenant: TenantId,
+    product: ProductId,
+) -> Result<Loaded<Version>, sqlx::Error> {
     let version = newest_version(&pool, &tenant, product).await?;
     Ok(Loaded::from_row(version.map(|version| (version, version))))
 }
 
-async fn load_item(pool: PgPool, tenant: TenantId, product: ProductId) -> Result<Loaded<StockItem>, sqlx::Error> {
+pub(crate) async fn load_item(
+    pool: PgPool,
+    tenant: TenantId,
+    product: ProductId,
+) -> Result<Loaded<StockItem>, sqlx::Error> {
     let mut tx = TenantTx::read(&pool, &tenant).await?;
     let item = store::stock::items(&mut tx, &tenant, &[product.uuid()]).await?.pop();
     tx.commit().await?;

@@ -8,6 +8,7 @@
 //! Reading order: [`model`] → [`rules`] → [`commands`] → [`runner`] → [`queries`] → [`store`] → [`http`] → [`events`] →
 //! [`mod@workers`].
 
+pub mod audit;
 pub mod clients;
 pub mod commands;
 pub mod config;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 
 use ::events::Reaction;
 use axum::{Router, extract::FromRef};
+use cache_ports::Witness;
 use futures::{FutureExt, future::BoxFuture};
 use service_runtime::{ServiceState, service_router};
 use tokio_util::sync::CancellationToken;
@@ -77,4 +79,9 @@ pub fn reactions(state: &State) -> Vec<Arc<dyn Reaction>> {
 /// The loops this service runs beside its reactions. The state's pool connects as `order_work`.
 pub fn workers(state: State, stop: CancellationToken) -> Vec<(&'static str, BoxFuture<'static, ()>)> {
     vec![("order.fulfilment", workers::run_fulfilment(RunnerParts::of(&state), stop).boxed())]
+}
+
+/// What an auditor may ask this service about the keys it owns.
+pub fn witnesses(state: &State) -> Vec<Witness> {
+    audit::witnesses(state)
 }

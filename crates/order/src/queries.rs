@@ -39,7 +39,7 @@ pub async fn order_summary(
     Ok((served.ok_or_else(|| Problem::not_found("order"))?, tasks))
 }
 
-async fn from_database(pool: PgPool, tenant: TenantId, order: OrderId) -> OrderResult<Loaded<OrderSummary>> {
+pub(crate) async fn from_database(pool: PgPool, tenant: TenantId, order: OrderId) -> OrderResult<Loaded<OrderSummary>> {
     let mut tx = TenantTx::read(&pool, &tenant).await?;
     let found = orders::order_with_tasks(&mut tx, &tenant, order).await?;
     tx.rollback().await?;
@@ -58,11 +58,23 @@ pub async fn workflow(
     cache.workflow(tenant, order, min_version, &from_database).await
 }
 
-async fn plan_from_database(pool: PgPool, tenant: TenantId, order: OrderId) -> OrderResult<Loaded<WorkflowSummary>> {
+pub(crate) async fn plan_from_database(
+    pool: PgPool,
+    tenant: TenantId,
+    order: OrderId,
+) -> OrderResult<Loaded<WorkflowSummary>> {
     let mut tx = TenantTx::read(&pool, &tenant).await?;
     let found = plan::plan_of(&mut tx, &tenant, order).await?;
     tx.rollback().await?;
     Ok(Loaded::from_row(found.map(|plan| (progress(&plan), plan.version))))
+}
+
+/// The newest version of an order.
+pub(crate) async fn newest_version(pool: &PgPool, tenant: &TenantId, order: OrderId) -> OrderResult<Option<Version>> {
+    let mut tx = TenantTx::read(pool, tenant).await?;
+    let found = orders::version_and_tasks(&mut tx, tenant, order).await?;
+    tx.rollback().await?;
+    Ok(found.map(|(version, _)| version))
 }
 
 /// One page of orders, newest first, and one more row if there is more.

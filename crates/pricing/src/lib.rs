@@ -12,6 +12,7 @@
 //!
 //! Reading order: `model` (nouns) → `rules` (the engine) → `commands` and `queries` → `store` → `http`, `events`.
 
+pub mod audit;
 pub mod commands;
 pub mod config;
 pub mod error;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 
 use ::events::Reaction;
 use axum::{Router, extract::FromRef};
+use cache_ports::Witness;
 use futures::future::BoxFuture;
 use service_runtime::{ServiceState, service_router};
 use tokio_util::sync::CancellationToken;
@@ -73,4 +75,9 @@ pub fn reactions(state: &State) -> Vec<Arc<dyn Reaction>> {
 /// The loops this service runs beside its reactions: none. Nothing in pricing happens because time passes.
 pub fn workers(_state: State, _stop: CancellationToken) -> Vec<(&'static str, BoxFuture<'static, ()>)> {
     Vec::new()
+}
+
+/// What an auditor may ask this service about the keys it owns.
+pub fn witnesses(state: &State) -> Vec<Witness> {
+    audit::witnesses(state)
 }

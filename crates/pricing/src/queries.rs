@@ -12,6 +12,7 @@ use cache_ports::{
 use kernel::{ContentHash, OfferingId, PriceBookId, PriceResultId, TenantId, Version};
 use serde::Serialize;
 use service_runtime::{Limit, TenantTx};
+use sqlx::PgPool;
 
 use crate::{
     State,
@@ -125,17 +126,20 @@ async fn active_version(
     id: PriceBookId,
     at_least: Option<Version>,
 ) -> Result<Version, PricingError> {
-    let ask = load(|| {
-        let (pool, tenant) = (state.runtime.pool.clone(), tenant.clone());
-        async move {
-            let mut tx = TenantTx::read(&pool, &tenant).await?;
-            let version = select_active_version(&mut tx, &tenant, id).await?;
-            tx.commit().await?;
-            Ok::<_, sqlx::Error>(Loaded::from_row(version.map(|version| (version, version))))
-        }
-    });
+    let ask = load(|| load_active_version(state.runtime.pool.clone(), tenant.clone(), id));
     let read = state.runtime.caches.pricing.active_price_book_version(tenant, id, at_least, &ask);
     found(read).await?.map(|served| *served.value).ok_or(PricingError::UnknownPriceBook)
+}
+
+pub(crate) async fn load_active_version(
+    pool: PgPool,
+    tenant: TenantId,
+    id: PriceBookId,
+) -> Result<Loaded<Version>, sqlx::Error> {
+    let mut tx = TenantTx::read(&pool, &tenant).await?;
+    let version = select_active_version(&mut tx, &tenant, id).await?;
+    tx.commit().await?;
+    Ok(Loaded::from_row(version.map(|version| (version, version))))
 }
 
 async fn document(
@@ -144,17 +148,22 @@ async fn document(
     id: PriceBookId,
     version: Version,
 ) -> Result<Arc<PriceBookDocument>, PricingError> {
-    let ask = load(|| {
-        let (pool, tenant) = (state.runtime.pool.clone(), tenant.clone());
-        async move {
-            let mut tx = TenantTx::read(&pool, &tenant).await?;
-            let document = select_document(&mut tx, &tenant, id, version).await?;
-            tx.commit().await?;
-            Ok::<_, sqlx::Error>(Loaded::immutable(document))
-        }
-    });
+    let ask = load(|| load_price_book(state.runtime.pool.clone(), tenant.clone(), id, version));
     let read = state.runtime.caches.pricing.price_book(tenant, id, version, &ask);
     found(read).await?.map(|served| served.value).ok_or(PricingError::UnknownPriceBook)
+}
+
+/// One version, which never changes; it is kept under its own number.
+pub(crate) async fn load_price_book(
+    pool: PgPool,
+    tenant: TenantId,
+    id: PriceBookId,
+    version: Version,
+) -> Result<Loaded<PriceBookDocument>, sqlx::Error> {
+    let mut tx = TenantTx::read(&pool, &tenant).await?;
+    let document = select_document(&mut tx, &tenant, id, version).await?;
+    tx.commit().await?;
+    Ok(Loaded::from_row(document.map(|document| (document, version))))
 }
 
 async fn compute_preview(
@@ -219,15 +228,18 @@ pub async fn price_result(
     let revision = select_result_revision(&mut tx, tenant, id).await?;
     tx.commit().await?;
     let (quote, revision_no) = revision.ok_or(PricingError::PriceResultNotFound)?;
-    let ask = load(|| {
-        let (state, tenant) = (state.clone(), tenant.clone());
-        async move {
-            let (stored, _) = stored_price(&state, &tenant, id, false).await?;
-            Ok::<_, PricingError>(Loaded::immutable(Some(display(stored)?)))
-        }
-    });
+    let ask = load(|| load_display(state.clone(), tenant.clone(), id));
     let read = state.runtime.caches.pricing.final_price(tenant, quote, revision_no, id, &ask);
     found(read).await?.ok_or(PricingError::PriceResultNotFound)
+}
+
+pub(crate) async fn load_display(
+    state: State,
+    tenant: TenantId,
+    id: PriceResultId,
+) -> Result<Loaded<FinalPriceDisplay>, PricingError> {
+    let (stored, _) = stored_price(&state, &tenant, id, false).await?;
+    Ok(Loaded::immutable(Some(display(stored)?)))
 }
 
 /// The stored price as its readers see it.

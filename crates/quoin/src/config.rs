@@ -3,6 +3,8 @@
 //! Owns the sections of `default.toml`; the runtime's and the services' sections are read by those who own them. Must
 //! never hold a decision of a domain.
 
+mod upkeep;
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -15,6 +17,8 @@ use serde::Deserialize;
 use service_runtime::{RuntimeConfig, Settings};
 
 use crate::services::Service;
+
+pub use upkeep::{Audit, Sweep};
 
 /// The executable's own defaults.
 const DEFAULTS: &str = include_str!("../default.toml");
@@ -161,6 +165,10 @@ pub struct Config {
     pub owner: Owner,
     /// Redis, or what stands in for it.
     pub cache: Cache,
+    /// The auditor of the cache.
+    pub audit: Audit,
+    /// The sweeper of the cache.
+    pub sweep: Sweep,
     /// Kafka, or what stands in for it.
     pub kafka: Kafka,
     /// Where the services are.
@@ -192,6 +200,8 @@ impl Config {
         Ok(Self {
             owner: settings.section("owner").context("section owner")?,
             cache: settings.section("cache").context("section cache")?,
+            audit: settings.section("audit").context("section audit")?,
+            sweep: settings.section("sweep").context("section sweep")?,
             kafka: settings.section("kafka").context("section kafka")?,
             places: Service::ALL.into_iter().map(place).collect::<anyhow::Result<_>>()?,
             development: settings.section("development").context("section development")?,

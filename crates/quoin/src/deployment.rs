@@ -164,6 +164,12 @@ impl Deployment {
         self.folder.join(format!("{}.log", role.command()))
     }
 
+    /// Runs another command of the program with the same settings, to its end.
+    pub async fn tool(&self, arguments: &[&str]) -> anyhow::Result<std::process::Output> {
+        let output = self.command(arguments).stdin(Stdio::null()).output().await;
+        output.with_context(|| format!("cannot run quoin {}", arguments.join(" ")))
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(arguments).envs(&self.settings);

@@ -9,6 +9,7 @@
 //! | [`migrate`], [`generate`], [`doctor`] | schema and topics; files written by the code; what is wrong and what to do |
 //! | [`retail`], [`import`], [`replay`] | the online-retail file: what it means (pure), its master data, its invoices |
 //! | [`deployment`], [`real`] | the product as processes; the proof on real input |
+//! | [`upkeep`] | the auditor and the sweeper of the cache |
 //! | [`api`] | the client of our own API that the tools speak through |
 
 pub mod api;
@@ -28,5 +29,6 @@ pub mod real;
 pub mod replay;
 pub mod retail;
 pub mod services;
+pub mod upkeep;
 
 pub use progress::Progress;

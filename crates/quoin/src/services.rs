@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc};
 
 use anyhow::Context;
 use axum::Router;
+use cache_ports::Witness;
 use events::Reaction;
 use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
@@ -103,6 +104,11 @@ impl Service {
     /// Its routes. The state's pool connects for answering.
     pub fn router(self, runtime: ServiceState, config: &Config) -> anyhow::Result<Router> {
         Ok(in_crate_of!(self, it => it::router(it::State::new(runtime, self.settings(config)?))))
+    }
+
+    /// What it can say about the keys it owns.
+    pub fn witnesses(self, runtime: ServiceState, config: &Config) -> anyhow::Result<Vec<Witness>> {
+        Ok(in_crate_of!(self, it => it::witnesses(&it::State::new(runtime, self.settings(config)?))))
     }
 
     /// What runs beside its requests. The state's pool connects for working.

@@ -9,6 +9,7 @@
 //! Reading order: [`model`] → [`rules`] (start with [`rules::transitions`]) → [`commands`] → [`queries`] → [`store`] →
 //! [`http`] → [`events`] → [`mod@workers`].
 
+pub mod audit;
 pub mod clients;
 pub mod commands;
 pub mod config;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 
 use ::events::Reaction;
 use axum::{Router, extract::FromRef};
+use cache_ports::Witness;
 use futures::{FutureExt, future::BoxFuture};
 use service_runtime::{ServiceState, service_router};
 use tokio_util::sync::CancellationToken;
@@ -81,4 +83,9 @@ pub fn workers(state: State, stop: CancellationToken) -> Vec<(&'static str, BoxF
     let (pool, every) = (state.runtime.pool.clone(), state.config.expiry_interval());
     let sweep = workers::run_expiry(pool, every, state.runtime.hints.clone(), stop);
     vec![("quote.expiry", sweep.boxed())]
+}
+
+/// What an auditor may ask this service about the keys it owns.
+pub fn witnesses(state: &State) -> Vec<Witness> {
+    audit::witnesses(state)
 }

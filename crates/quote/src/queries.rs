@@ -34,12 +34,18 @@ pub async fn quote_summary(
     quote: QuoteId,
     min_version: Option<Version>,
 ) -> Result<Option<Served<QuoteSummary>>, ReadError> {
-    let from_database = load(|| current_from_database(pool.clone(), tenant.clone(), quote));
+    let from_database = load(|| from_database(pool.clone(), tenant.clone(), quote, None));
     cache.summary(tenant, quote, CURRENT_REVISION, min_version, &from_database).await
 }
 
-async fn current_from_database(pool: PgPool, tenant: TenantId, quote: QuoteId) -> QuoteResult<Loaded<QuoteSummary>> {
-    let found = revision(&pool, &tenant, quote, None).await?;
+/// One revision, the current one unless another is named.
+pub(crate) async fn from_database(
+    pool: PgPool,
+    tenant: TenantId,
+    quote: QuoteId,
+    revision_no: Option<u32>,
+) -> QuoteResult<Loaded<QuoteSummary>> {
+    let found = revision(&pool, &tenant, quote, revision_no).await?;
     Ok(Loaded::from_row(found.map(|quote| (visibility::in_full(&quote), quote.version))))
 }
 

@@ -8,6 +8,7 @@ mod key;
 mod record;
 mod response;
 mod sweep;
+mod witness;
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -18,6 +19,7 @@ pub use key::{IDEMPOTENCY_KEY_HEADER, IdempotencyKey, OptionalIdempotencyKey, Re
 pub(crate) use record::Records;
 pub use response::{CommandResponse, REPLAYED_HEADER};
 pub use sweep::run_idempotency_sweeper;
+pub use witness::idempotency_witness;
 
 use crate::{Caller, Problem, ServiceState, TenantTx};
 use record::{Claim, Claimed};

@@ -40,7 +40,7 @@ pub use database::{DatabaseConfig, pool};
 pub use health::{Detail, Health, internal_router};
 pub use idempotency::{
     CommandResponse, IDEMPOTENCY_KEY_HEADER, IdempotencyKey, OptionalIdempotencyKey, REPLAYED_HEADER,
-    RequiredIdempotencyKey, idempotent, run_idempotency_sweeper,
+    RequiredIdempotencyKey, idempotency_witness, idempotent, run_idempotency_sweeper,
 };
 pub use limits::{Limits, LimitsConfig, LimitsError, Methods, PolicyConfig, RoutePattern, SubjectsConfig};
 pub use openapi::service_router;

@@ -9,7 +9,7 @@ use kernel::{ContentHash, OfferingId, PublicationId, TenantId};
 use crate::{
     key::{Key, Part},
     keyspace::{
-        Authority, Coherence, Dimension, Exposure, Heat, InvalidatingEvent, KIB, Keyspace, LoadLimits, MIB,
+        Audit, Authority, Coherence, Dimension, Exposure, Heat, InvalidatingEvent, KIB, Keyspace, LoadLimits, MIB,
         OnUnavailable, Owner, Revalidation, SchemaVersions, Service, SizeLimit, Slot, TENANT, Ttl, Workload,
     },
 };
@@ -25,6 +25,7 @@ pub static OFFERING: Keyspace = Keyspace {
     workload: Workload::Catalog,
     authority: Authority::Table("catalog.publication_offering"),
     coherence: Coherence::Versioned,
+    audit: Audit::Compared,
     revalidation: Revalidation::BeforeCommit,
     ttl: Ttl {
         soft: Duration::from_hours(1),
@@ -55,6 +56,7 @@ pub static MISSING_OFFERING: Keyspace = Keyspace {
     workload: Workload::Catalog,
     authority: Authority::Table("catalog.publication_offering"),
     coherence: Coherence::Versioned,
+    audit: Audit::Compared,
     revalidation: Revalidation::BeforeCommit,
     ttl: Ttl {
         soft: Duration::from_secs(30),
@@ -87,6 +89,7 @@ pub static ACTIVE_PUBLICATION: Keyspace = Keyspace {
         event_type: "CatalogPublicationActivated",
         versioned_by: "activePublication",
     }]),
+    audit: Audit::Compared,
     revalidation: Revalidation::BeforeCommit,
     ttl: Ttl {
         soft: Duration::from_mins(1),
@@ -118,6 +121,9 @@ pub static SEARCH_PAGE: Keyspace = Keyspace {
     workload: Workload::Catalog,
     authority: Authority::Computed("full-text search over catalog.publication_offering"),
     coherence: Coherence::Versioned,
+    audit: Audit::EntryAlone(
+        "The key names the search by its hash alone: nobody can search again from that. It lives five minutes.",
+    ),
     revalidation: Revalidation::NeverAnInput,
     ttl: Ttl {
         soft: Duration::from_mins(1),

@@ -10,7 +10,7 @@ use crate::{
     coordination::{LockKey, RateCheck},
     key::{Key, Part},
     keyspace::{
-        Authority, Coherence, Dimension, Exposure, Heat, KIB, Keyspace, OnUnavailable, Owner, Revalidation,
+        Audit, Authority, Coherence, Dimension, Exposure, Heat, KIB, Keyspace, OnUnavailable, Owner, Revalidation,
         SchemaVersions, SizeLimit, Slot, TENANT, Ttl, Workload,
     },
 };
@@ -26,6 +26,7 @@ pub static IDEMPOTENCY: Keyspace = Keyspace {
     workload: Workload::Idempotency,
     authority: Authority::Table("<service>.idempotency_record"),
     coherence: Coherence::Versioned,
+    audit: Audit::Compared,
     revalidation: Revalidation::NeverAnInput,
     ttl: Ttl {
         soft: Duration::from_mins(30),
@@ -61,6 +62,7 @@ pub static RATE: Keyspace = Keyspace {
     workload: Workload::RateLimit,
     authority: Authority::Ephemeral,
     coherence: Coherence::TtlOnly,
+    audit: Audit::NothingToJudge,
     revalidation: Revalidation::NeverAnInput,
     ttl: Ttl {
         // Two windows of a day, the longest there is, and the grace: see the counting of cache-engine.
@@ -91,6 +93,7 @@ pub static WARM_LOCK: Keyspace = Keyspace {
     workload: Workload::Lock,
     authority: Authority::Ephemeral,
     coherence: Coherence::TtlOnly,
+    audit: Audit::NothingToJudge,
     revalidation: Revalidation::NeverAnInput,
     ttl: Ttl {
         soft: Duration::from_secs(5),
@@ -120,6 +123,7 @@ pub static PREVIEW_LOCK: Keyspace = Keyspace {
     workload: Workload::Lock,
     authority: Authority::Ephemeral,
     coherence: Coherence::TtlOnly,
+    audit: Audit::NothingToJudge,
     revalidation: Revalidation::NeverAnInput,
     ttl: Ttl {
         soft: Duration::from_secs(5),

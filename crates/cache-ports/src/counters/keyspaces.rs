@@ -11,7 +11,7 @@ use super::LiveCount;
 use crate::{
     key::{Key, Part},
     keyspace::{
-        Authority, Coherence, Dimension, Exposure, Heat, KIB, Keyspace, OnUnavailable, Owner, Revalidation,
+        Audit, Authority, Coherence, Dimension, Exposure, Heat, KIB, Keyspace, OnUnavailable, Owner, Revalidation,
         SchemaVersions, Service, SizeLimit, Slot, TENANT, Ttl, Workload,
     },
 };
@@ -41,6 +41,7 @@ pub static LIVE_COUNTER: Keyspace = Keyspace {
     workload: Workload::Counter,
     authority: Authority::Metrics,
     coherence: Coherence::TtlOnly,
+    audit: Audit::NothingToJudge,
     revalidation: Revalidation::NeverAnInput,
     ttl: LIFE,
     loading: None,
@@ -64,6 +65,7 @@ pub static MOST_COUNTED: Keyspace = Keyspace {
     workload: Workload::Counter,
     authority: Authority::Metrics,
     coherence: Coherence::TtlOnly,
+    audit: Audit::NothingToJudge,
     revalidation: Revalidation::NeverAnInput,
     ttl: LIFE,
     loading: None,

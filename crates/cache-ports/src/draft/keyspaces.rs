@@ -10,7 +10,7 @@ use super::DraftOwner;
 use crate::{
     key::{Key, Part},
     keyspace::{
-        Authority, Coherence, Dimension, Exposure, Heat, KIB, Keyspace, OnUnavailable, Owner, Revalidation,
+        Audit, Authority, Coherence, Dimension, Exposure, Heat, KIB, Keyspace, OnUnavailable, Owner, Revalidation,
         SchemaVersions, Service, SizeLimit, Slot, TENANT, Ttl, Workload,
     },
 };
@@ -26,6 +26,7 @@ pub static QUOTE_DRAFT: Keyspace = Keyspace {
     workload: Workload::Draft,
     authority: Authority::Ephemeral,
     coherence: Coherence::TtlOnly,
+    audit: Audit::NothingToJudge,
     revalidation: Revalidation::BeforeCommit,
     ttl: Ttl {
         soft: Duration::from_mins(30),

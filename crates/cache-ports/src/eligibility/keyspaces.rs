@@ -10,8 +10,8 @@ use super::Asked;
 use crate::{
     key::{Key, Part},
     keyspace::{
-        Authority, Coherence, Dimension, Exposure, Heat, InvalidatingEvent, KIB, Keyspace, LoadLimits, OnUnavailable,
-        Owner, Revalidation, SchemaVersions, Service, SizeLimit, Slot, TENANT, Ttl, Workload,
+        Audit, Authority, Coherence, Dimension, Exposure, Heat, InvalidatingEvent, KIB, Keyspace, LoadLimits,
+        OnUnavailable, Owner, Revalidation, SchemaVersions, Service, SizeLimit, Slot, TENANT, Ttl, Workload,
     },
 };
 
@@ -31,6 +31,10 @@ const fn verdict_ttl(life: Duration) -> Ttl {
 const EVALUATIONS: LoadLimits =
     LoadLimits { timeout: Duration::from_secs(4), lease: Duration::from_secs(5), at_once: 128 };
 
+/// Why verdicts are not compared.
+const VERDICT_AUDIT: &str =
+    "a verdict follows from the moment it was given at as well; the two pointers it rests on are compared";
+
 /// That a customer may have an offering.
 pub static ELIGIBLE: Keyspace = Keyspace {
     name: "eligibility",
@@ -42,6 +46,7 @@ pub static ELIGIBLE: Keyspace = Keyspace {
     workload: Workload::Summary,
     authority: Authority::Computed("quote.eligibility_policy and quote.customer"),
     coherence: Coherence::Hybrid(&[CUSTOMER_CHANGED]),
+    audit: Audit::EntryAlone(VERDICT_AUDIT),
     revalidation: Revalidation::BeforeCommit,
     ttl: verdict_ttl(Duration::from_mins(2)),
     loading: Some(EVALUATIONS),
@@ -65,6 +70,7 @@ pub static NOT_ELIGIBLE: Keyspace = Keyspace {
     workload: Workload::Summary,
     authority: Authority::Computed("quote.eligibility_policy and quote.customer"),
     coherence: Coherence::Hybrid(&[CUSTOMER_CHANGED]),
+    audit: Audit::EntryAlone(VERDICT_AUDIT),
     revalidation: Revalidation::BeforeCommit,
     ttl: verdict_ttl(Duration::from_mins(1)),
     loading: Some(EVALUATIONS),
@@ -92,6 +98,7 @@ pub static ACTIVE_POLICY: Keyspace = Keyspace {
         event_type: "PolicyChanged",
         versioned_by: "eligibilityPolicy",
     }]),
+    audit: Audit::Compared,
     revalidation: Revalidation::BeforeCommit,
     ttl: pointer_ttl(),
     loading: Some(LoadLimits { timeout: Duration::from_secs(4), lease: Duration::from_secs(5), at_once: 16 }),
@@ -115,6 +122,7 @@ pub static CUSTOMER_VERSION: Keyspace = Keyspace {
     workload: Workload::Summary,
     authority: Authority::Table("quote.customer"),
     coherence: Coherence::EventInvalidated(&[CUSTOMER_CHANGED]),
+    audit: Audit::Compared,
     revalidation: Revalidation::BeforeCommit,
     ttl: pointer_ttl(),
     loading: Some(LoadLimits { timeout: Duration::from_secs(4), lease: Duration::from_secs(5), at_once: 16 }),

@@ -9,8 +9,8 @@ use kernel::{ProductId, TenantId, Version};
 use crate::{
     key::{Key, Part},
     keyspace::{
-        Authority, Coherence, Dimension, Exposure, Heat, InvalidatingEvent, KIB, Keyspace, LoadLimits, OnUnavailable,
-        Owner, Revalidation, SchemaVersions, Service, SizeLimit, Slot, TENANT, Ttl, Workload,
+        Audit, Authority, Coherence, Dimension, Exposure, Heat, InvalidatingEvent, KIB, Keyspace, LoadLimits,
+        OnUnavailable, Owner, Revalidation, SchemaVersions, Service, SizeLimit, Slot, TENANT, Ttl, Workload,
     },
 };
 
@@ -25,6 +25,7 @@ pub static STOCK_ITEM: Keyspace = Keyspace {
     workload: Workload::Catalog,
     authority: Authority::Table("inventory.product_stock"),
     coherence: Coherence::Versioned,
+    audit: Audit::Compared,
     revalidation: Revalidation::NeverAnInput,
     ttl: Ttl {
         soft: Duration::from_mins(10),
@@ -54,6 +55,7 @@ pub static STOCK_VERSION: Keyspace = Keyspace {
     workload: Workload::Catalog,
     authority: Authority::Table("inventory.product_stock"),
     coherence: Coherence::EventInvalidated(&[InvalidatingEvent { event_type: "StockChanged", versioned_by: "stock" }]),
+    audit: Audit::Compared,
     revalidation: Revalidation::NeverAnInput,
     ttl: Ttl {
         soft: Duration::from_secs(2),

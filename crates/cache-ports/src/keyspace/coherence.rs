@@ -27,6 +27,7 @@ impl Keyspace {
         self.assert_coherence();
         self.assert_counts();
         self.assert_stream();
+        self.assert_audit();
         self
     }
 

@@ -9,7 +9,7 @@ use kernel::{OrderId, TenantId, Version};
 use crate::{
     key::{Key, Part},
     keyspace::{
-        Authority, Coherence, Dimension, Exposure, Heat, InvalidatingEvent, KIB, Keyspace, LoadLimits, MIB,
+        Audit, Authority, Coherence, Dimension, Exposure, Heat, InvalidatingEvent, KIB, Keyspace, LoadLimits, MIB,
         OnUnavailable, Owner, Revalidation, SchemaVersions, Service, SizeLimit, Slot, TENANT, Ttl, Workload,
     },
 };
@@ -25,6 +25,7 @@ pub static ORDER_SUMMARY: Keyspace = Keyspace {
     workload: Workload::Summary,
     authority: Authority::Table("order.product_order"),
     coherence: Coherence::Versioned,
+    audit: Audit::Compared,
     revalidation: Revalidation::NeverAnInput,
     ttl: Ttl {
         soft: Duration::from_secs(30),
@@ -60,6 +61,7 @@ pub static WORKFLOW_SUMMARY: Keyspace = Keyspace {
         InvalidatingEvent { event_type: "OrderCancelled", versioned_by: "order" },
         InvalidatingEvent { event_type: "InvoiceHandoffRequested", versioned_by: "order" },
     ]),
+    audit: Audit::VersionOnly("Tasks move without a new version of their order, and the picture says when it was drawn."),
     revalidation: Revalidation::NeverAnInput,
     ttl: Ttl {
         soft: Duration::from_secs(5),

@@ -9,7 +9,7 @@ use kernel::{ContentHash, PriceBookId, PriceResultId, QuoteId, TenantId, Version
 use crate::{
     key::{Key, Part},
     keyspace::{
-        Authority, Coherence, Dimension, Exposure, Heat, InvalidatingEvent, KIB, Keyspace, LoadLimits, MIB,
+        Audit, Authority, Coherence, Dimension, Exposure, Heat, InvalidatingEvent, KIB, Keyspace, LoadLimits, MIB,
         OnUnavailable, Owner, Revalidation, SchemaVersions, Service, SizeLimit, Slot, TENANT, Ttl, Workload,
     },
 };
@@ -25,6 +25,7 @@ pub static PRICE_BOOK: Keyspace = Keyspace {
     workload: Workload::Catalog,
     authority: Authority::Table("pricing.price_book_version"),
     coherence: Coherence::Versioned,
+    audit: Audit::Compared,
     revalidation: Revalidation::BeforeCommit,
     ttl: Ttl {
         soft: Duration::from_hours(1),
@@ -54,6 +55,7 @@ pub static PRICE_BOOK_VERSION: Keyspace = Keyspace {
     workload: Workload::Catalog,
     authority: Authority::Table("pricing.price_book"),
     coherence: Coherence::EventInvalidated(&[InvalidatingEvent { event_type: "PriceBookUpdated", versioned_by: "priceBook" }]),
+    audit: Audit::Compared,
     revalidation: Revalidation::BeforeCommit,
     ttl: Ttl {
         soft: Duration::from_mins(1),
@@ -85,6 +87,7 @@ pub static PRICE_PREVIEW: Keyspace = Keyspace {
     workload: Workload::Preview,
     authority: Authority::Computed("pricing.price_book_version and the request"),
     coherence: Coherence::Versioned,
+    audit: Audit::EntryAlone("The key names the request by its hash alone: nobody can compute it again from that. It lives two minutes."),
     revalidation: Revalidation::NeverAnInput,
     ttl: Ttl {
         soft: Duration::from_mins(2),
@@ -114,6 +117,7 @@ pub static FINAL_PRICE: Keyspace = Keyspace {
     workload: Workload::Summary,
     authority: Authority::Table("pricing.price_result"),
     coherence: Coherence::Versioned,
+    audit: Audit::Compared,
     revalidation: Revalidation::NeverAnInput,
     ttl: Ttl {
         soft: Duration::from_mins(1),

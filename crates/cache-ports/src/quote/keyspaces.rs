@@ -9,7 +9,7 @@ use kernel::{QuoteId, TenantId};
 use crate::{
     key::{Key, Part},
     keyspace::{
-        Authority, Coherence, Dimension, Exposure, Heat, InvalidatingEvent, KIB, Keyspace, LoadLimits, MIB,
+        Audit, Authority, Coherence, Dimension, Exposure, Heat, InvalidatingEvent, KIB, Keyspace, LoadLimits, MIB,
         OnUnavailable, Owner, Revalidation, SchemaVersions, Service, SizeLimit, Slot, TENANT, Ttl, Workload,
     },
 };
@@ -25,6 +25,7 @@ pub static QUOTE_SUMMARY: Keyspace = Keyspace {
     workload: Workload::Summary,
     authority: Authority::Table("quote.quote"),
     coherence: Coherence::EventInvalidated(&[InvalidatingEvent { event_type: "QuoteChanged", versioned_by: "quote" }, InvalidatingEvent { event_type: "QuoteSubmitted", versioned_by: "quote" }, InvalidatingEvent { event_type: "QuoteApproved", versioned_by: "quote" }, InvalidatingEvent { event_type: "QuoteRejected", versioned_by: "quote" }, InvalidatingEvent { event_type: "QuotePresented", versioned_by: "quote" }, InvalidatingEvent { event_type: "QuoteAccepted", versioned_by: "quote" }, InvalidatingEvent { event_type: "QuoteExpired", versioned_by: "quote" }]),
+    audit: Audit::Compared,
     revalidation: Revalidation::NeverAnInput,
     ttl: Ttl {
         soft: Duration::from_mins(1),

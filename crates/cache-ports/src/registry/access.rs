@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use crate::{
     key,
-    keyspace::{Keyspace, Owner, Pool, Service, Workload},
+    keyspace::{Audit, Keyspace, Owner, Pool, Service, Workload},
 };
 
 /// What every connection needs: to be made, to run our scripts, to show how its server is doing, and to find a key in a cluster.
@@ -29,6 +29,14 @@ const STREAMS: &str = "+exists +pexpire +xadd +xrange +xgroup|create +xreadgroup
 
 /// The channel that carries hints, after the deployment's prefix.
 pub const HINT_CHANNEL: &str = "hints";
+
+/// What the auditor needs to walk over keys, to look at them, and to remove what is wrong. SCAN shows the names of all keys in a
+/// database, whoever's they are; never what lies under them.
+const AUDIT: &str = "+scan +get +pttl +getrange +unlink";
+/// What removing an entry only if it is still the same needs, inside its script.
+const DISCARD: &str = "+del";
+/// What the sweeper needs beside that, to see how big something is.
+const SWEEP: &str = "+strlen";
 
 /// The access-control file, for keys that begin with `prefix`. Everything not listed is denied: there is no `FLUSHALL`, `KEYS`,
 /// `CONFIG` or `DEBUG`, and no `EVAL` of free text.
@@ -83,7 +91,8 @@ fn writes(keyspace: &Keyspace, service: Service) -> bool {
     }
 }
 
-/// What the pool is for, and beside it what some of the keyspaces in it need that the service writes.
+/// What the pool is for, and beside it what some of the keyspaces in it need that the service writes: live counts, and what is
+/// audited or swept.
 fn commands(pool: Pool, written: &[&Keyspace]) -> String {
     let everyday = match pool {
         Pool::Content | Pool::Preview | Pool::Session => CONTENT,
@@ -91,11 +100,22 @@ fn commands(pool: Pool, written: &[&Keyspace]) -> String {
         Pool::Coordination => COORDINATION,
         Pool::Hints => SIGNALS,
     };
-    let mut commands = vec![everyday];
+    let mut commands: Vec<&str> = everyday.split_whitespace().collect();
+    let mut and = |more: &'static str| {
+        let missing: Vec<&str> = more.split_whitespace().filter(|command| !commands.contains(command)).collect();
+        commands.extend(missing);
+    };
     for (workload, needs) in [(Workload::Counter, LIVE_COUNTS), (Workload::Stream, STREAMS)] {
         if written.iter().any(|keyspace| keyspace.workload == workload) {
-            commands.push(needs);
+            and(needs);
         }
+    }
+    if written.iter().any(|keyspace| keyspace.audit != Audit::NothingToJudge) {
+        and(AUDIT);
+        and(DISCARD);
+    }
+    if written.iter().any(|keyspace| keyspace.numbered_by().is_some()) {
+        and(SWEEP);
     }
     commands.join(" ")
 }

@@ -5,8 +5,8 @@
 use std::{fmt::Write, time::Duration};
 
 use crate::keyspace::{
-    Authority, Coherence, Exposure, Heat, InvalidatingEvent, Keyspace, LoadLimits, OnUnavailable, Owner, Revalidation,
-    Service, Slot, Ttl,
+    Audit, Authority, Coherence, Exposure, Heat, InvalidatingEvent, Keyspace, LoadLimits, OnUnavailable, Owner,
+    Revalidation, Service, Slot, Ttl,
 };
 
 /// `docs/keyspaces.md`.
@@ -62,6 +62,7 @@ fn answers(keyspace: &Keyspace) -> Vec<(&'static str, String)> {
         ),
         ("Where is the truth when the store is empty?", authority(keyspace.authority)),
         ("What keeps a stale value from being served?", coherence(keyspace.coherence)),
+        ("How is it audited?", audit(keyspace)),
         ("May a command rest on it?", revalidation(keyspace.revalidation).into()),
         ("How long does it live?", format!("{}, jitter 0–{} %", lifetime(ttl), ttl.jitter_percent)),
         ("How long is absence remembered?", ttl.negative.map_or_else(|| "not under this key".into(), length)),
@@ -143,6 +144,21 @@ const fn coherence_word(coherence: Coherence) -> &'static str {
         Coherence::TtlOnly => "time to live",
         Coherence::EventInvalidated(_) => "events",
         Coherence::Hybrid(_) => "versioned key and demanded version",
+    }
+}
+
+fn audit(keyspace: &Keyspace) -> String {
+    let judged = match keyspace.audit {
+        Audit::Compared => "sampled entries are compared with the authority, version first, then content".to_owned(),
+        Audit::VersionOnly(why) => {
+            format!("sampled entries are compared with the authority: existence and version. {why}")
+        }
+        Audit::EntryAlone(why) => format!("sampled entries are judged by themselves. {why}"),
+        Audit::NothingToJudge => "there is nothing to compare it with".to_owned(),
+    };
+    match keyspace.numbered_by() {
+        Some(_) => format!("{judged}; superseded versions are swept"),
+        None => judged,
     }
 }
 

@@ -10,8 +10,8 @@ use super::UserKey;
 use crate::{
     key::{Key, Part},
     keyspace::{
-        Authority, Coherence, Dimension, Exposure, Heat, Keyspace, OnUnavailable, Owner, Revalidation, SchemaVersions,
-        Service, SizeLimit, Slot, TENANT, Ttl, Workload,
+        Audit, Authority, Coherence, Dimension, Exposure, Heat, Keyspace, OnUnavailable, Owner, Revalidation,
+        SchemaVersions, Service, SizeLimit, Slot, TENANT, Ttl, Workload,
     },
 };
 
@@ -43,6 +43,7 @@ pub static WARM_QUEUE: Keyspace = Keyspace {
     workload: Workload::Stream,
     authority: Authority::Ephemeral,
     coherence: Coherence::TtlOnly,
+    audit: Audit::NothingToJudge,
     revalidation: Revalidation::NeverAnInput,
     ttl: lives(Duration::from_hours(2)),
     loading: None,
@@ -66,6 +67,7 @@ pub static UI_NOTICES: Keyspace = Keyspace {
     workload: Workload::Stream,
     authority: Authority::Ephemeral,
     coherence: Coherence::TtlOnly,
+    audit: Audit::NothingToJudge,
     revalidation: Revalidation::NeverAnInput,
     ttl: lives(Duration::from_mins(15)),
     loading: None,

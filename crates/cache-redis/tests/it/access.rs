@@ -3,19 +3,24 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use cache_engine::{
-    ByteStore, Place, StoreError,
+    ByteStore, KeyScan, Place, StoreError,
     contract::{
         authority::Authority,
         drivers,
         hints::{self, Process, hinted},
         new_tenant, over, until,
     },
+    frame,
+    scan::Position,
     store::{LeaseToken, Workload},
 };
 use cache_ports::{
     RateAlgorithm, RateCheck, RateDimension, RatePolicy, ServedFrom, WithoutStore,
     catalog::keyspaces as catalog,
+    coordination::keyspaces as coordination,
     counters::{LiveCount, Tally, keyspaces as counters},
+    inventory::keyspaces as inventory,
+    key::Scope,
     keyspace::{Owner, Service},
     pricing::keyspaces as pricing,
     registry,
@@ -24,7 +29,7 @@ use cache_ports::{
 use cache_redis::{Pool, RedisConfig, RedisHints, RedisStore};
 use dev_stack::{ClusterShape, Component, RedisCluster, test::own};
 use fred::{clients::Client, interfaces::*};
-use kernel::{OfferingId, PriceBookId, PublicationId, Version};
+use kernel::{ContentHash, OfferingId, PriceBookId, ProductId, PublicationId, Version};
 
 use super::subject::plain;
 
@@ -189,6 +194,55 @@ async fn hints_pass_between_services_and_on_no_other_channel() {
             assert!(hands.publish::<i64, _, _>("quoin:hints", "x").await.is_err(), "{other}");
         }
     }
+}
+
+/// The auditor and the sweeper work with the credentials of their service, and reach no further than it.
+#[tokio::test]
+async fn a_service_can_audit_and_sweep_its_own_keys_and_no_others() {
+    let redis = own(Component::Redis).await.expect("a Redis of our own");
+    let prefix = "quoin:";
+    apply(redis.url(), prefix).await;
+    let as_inventory = as_service(Service::Inventory, redis.url(), prefix);
+    let store = std::sync::Arc::new(RedisStore::connect(&as_inventory).expect("a Redis URL"));
+    let pools = [Pool::Content, Pool::Coordination, Pool::RateLimit];
+    until("connections", async || {
+        store.state().iter().filter(|pool| pools.contains(&pool.pool)).all(|pool| pool.connected)
+    })
+    .await;
+    let hands = plain(redis.url()).await;
+    let (tenant, life) = (new_tenant(), Duration::from_mins(1));
+    let own_key = inventory::stock_item_key(&tenant, ProductId::generate(), Version::FIRST).text();
+    let foreign = pricing::price_book_key(&tenant, PriceBookId::generate(), Version::FIRST).text();
+    let foreign_at = format!("{prefix}{foreign}");
+    hands.set::<(), _, _>(foreign_at.clone(), "x", None, None, false).await.expect("Redis answers");
+    for keyspace in registry::audited_by(Service::Inventory) {
+        let scope = Scope { keyspace, tenant: Some(&tenant) };
+        store.scan(&scope, Position::default(), 10).await.expect("it may walk where it audits");
+    }
+    for (workload, lie) in
+        [(Workload::Catalog, &b"no frame"[..]), (Workload::Catalog, &frame::tombstone(Version::FIRST))]
+    {
+        store.put(Place { workload, key: &own_key }, lie, life).await.expect("it may write its own");
+        let glimpses = store.glimpse(workload, &[own_key.as_str()]).await.expect("it may look at its own");
+        assert_eq!(glimpses[0].as_ref().map(|glimpse| glimpse.len), Some(lie.len() as u64));
+        assert_eq!(store.unlink(workload, &[own_key.as_str()]).await, Ok(1), "it may remove its own");
+    }
+    let answer = coordination::idempotency_key(&tenant, "inventory.reserve", ContentHash::of_bytes(b"k")).text();
+    let at = Place { workload: Workload::Idempotency, key: &answer };
+    store.put(at, &[b'q'; 64], life).await.expect("it may remember answers");
+    store.discard(at, &[b'q'; 64]).await.expect("it may remove a wrong answer");
+    assert_eq!(store.read(at).await, Ok(None));
+
+    for outcome in [
+        store.unlink(Workload::Catalog, &[foreign.as_str()]).await.err(),
+        store.glimpse(Workload::Catalog, &[foreign.as_str()]).await.err(),
+    ] {
+        assert_eq!(outcome, Some(StoreError::Refused), "another service's keys are not its own");
+    }
+    assert!(hands.exists::<bool, _>(foreign_at).await.expect("Redis answers"));
+    let scope = Scope { keyspace: &coordination::RATE, tenant: Some(&tenant) };
+    let walk = store.scan(&scope, Position::default(), 10).await;
+    assert_eq!(walk.err(), Some(StoreError::Refused), "there is nothing to audit among counts");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod faults;
 mod flush;
 mod hints;
 mod rates;
+mod scan;
 mod subject;
 mod survey;
 mod tls;

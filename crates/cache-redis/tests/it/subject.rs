@@ -55,6 +55,11 @@ impl RedisSubject {
         Self { store: Arc::new(store), hands: plain(&config.url).await, prefix: config.key_prefix.clone() }
     }
 
+    /// The store, to be walked over.
+    pub fn redis(&self) -> Arc<RedisStore> {
+        Arc::clone(&self.store)
+    }
+
     fn key(&self, at: Place<'_>) -> String {
         format!("{}{}", self.prefix, at.key)
     }

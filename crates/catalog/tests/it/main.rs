@@ -1,5 +1,6 @@
 //! The catalog over HTTP against a real PostgreSQL, a database a test.
 
+mod audit;
 mod bad_input;
 mod configurations;
 mod facts;

@@ -17,6 +17,8 @@ use sqlx::{PgPool, postgres::PgPoolOptions};
 pub struct Catalog {
     pub service: TestService,
     pub caches: Caches,
+    /// What the caches lie in, unless there is none.
+    pub store: Arc<MemoryStore>,
     pub state: State,
     pub hints: OutboxHint,
     pub tenant: TenantId,
@@ -30,7 +32,8 @@ impl Catalog {
     /// With the caches of one process.
     pub async fn start() -> Self {
         let database = dev_stack::test::database(&["catalog"]).await.expect("a database");
-        Self::over(Arc::new(database), TestIdentity::new(), Arc::new(MemoryStore::new()), true).await
+        let store = Arc::new(MemoryStore::new());
+        Self { store: store.clone(), ..Self::over(Arc::new(database), TestIdentity::new(), store, true).await }
     }
 
     /// As when Redis is gone.
@@ -65,7 +68,7 @@ impl Catalog {
         let service = TestService::start(router(state.clone()), &identity).await;
         let admin = pool(&database.admin_url(), 2).await;
         let tenant = "acme".parse().expect("a tenant");
-        Self { service, caches, state, hints, tenant, admin, database, identity }
+        Self { service, caches, store: Arc::default(), state, hints, tenant, admin, database, identity }
     }
 
     /// Somebody who keeps the catalog.

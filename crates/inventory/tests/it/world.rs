@@ -20,6 +20,8 @@ const POOL: u32 = 16;
 pub struct World {
     pub service: TestService,
     pub caches: Caches,
+    /// What the caches lie in, unless there is none.
+    pub store: Arc<MemoryStore>,
     pub identity: TestIdentity,
     pub tenant: TenantId,
     /// The superuser: sees what row-level security hides.
@@ -30,23 +32,24 @@ pub struct World {
 impl World {
     /// With the caches of one process.
     pub async fn start() -> Self {
-        Self::over(Arc::new(MemoryStore::new()), true).await
+        let store = Arc::new(MemoryStore::new());
+        Self::over(store.clone(), store, true).await
     }
 
     /// As when Redis is gone.
     pub async fn without_cache() -> Self {
-        Self::over(Arc::new(NoStore), false).await
+        Self::over(Arc::new(NoStore), Arc::default(), false).await
     }
 
-    async fn over(store: Arc<dyn ByteStore>, in_memory: bool) -> Self {
+    async fn over(bytes: Arc<dyn ByteStore>, store: Arc<MemoryStore>, in_memory: bool) -> Self {
         let database = dev_stack::test::database(&["inventory"]).await.unwrap();
         let pool = connect(&database.service_url("inventory_serve"), POOL).await;
-        let caches = Engine::new(store, EngineConfig { in_memory, ..EngineConfig::default() }).caches();
+        let caches = Engine::new(bytes, EngineConfig { in_memory, ..EngineConfig::default() }).caches();
         let identity = TestIdentity::new();
         let runtime = identity.service_state("inventory", pool, caches.clone());
         let service = TestService::start(router(State::new(runtime, Config::default())), &identity).await;
         let admin = connect(&database.admin_url(), 2).await;
-        Self { service, caches, identity, tenant: "acme".parse().unwrap(), admin, database }
+        Self { service, caches, store, identity, tenant: "acme".parse().unwrap(), admin, database }
     }
 
     /// The state of a worker process.

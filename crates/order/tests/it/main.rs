@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics; clippy only knows functions marked as tests")]
 
+mod audit;
 mod bad_input;
 mod cancellations;
 mod creation;

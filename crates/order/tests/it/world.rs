@@ -25,6 +25,8 @@ use crate::neighbours::Neighbours;
 pub struct World {
     pub service: TestService,
     pub neighbours: Neighbours,
+    /// What the caches lie in.
+    pub store: Arc<MemoryStore>,
     pub tenant: TenantId,
     /// As the owner of the tables: sees every tenant and may break what the service may not.
     pub owner: PgPool,
@@ -45,12 +47,13 @@ impl World {
         let neighbours = Neighbours::default();
         let config = config(&neighbours.start().await);
         let identity = TestIdentity::new();
-        let caches = Engine::new(Arc::new(MemoryStore::new()), EngineConfig::default()).caches();
+        let store = Arc::new(MemoryStore::new());
+        let caches = Engine::new(store.clone(), EngineConfig::default()).caches();
         let runtime = identity.service_state(order::SERVICE, serve, caches.clone());
         let router = order::router(State::new(runtime, config.clone()));
         let service = TestService::start(router, &identity).await;
         let tenant = "acme".parse().unwrap();
-        Self { service, neighbours, tenant, owner, work, database, config, caches, identity }
+        Self { service, neighbours, store, tenant, owner, work, database, config, caches, identity }
     }
 
     /// A runner; several may work at once.

@@ -18,6 +18,8 @@ pub struct World {
     pub service: TestService,
     pub state: pricing::State,
     pub caches: Caches,
+    /// What the caches lie in, unless there is none.
+    pub store: Arc<MemoryStore>,
     /// As the owner of the tables: sees every tenant and may break what the service may not.
     pub owner: PgPool,
     pub tenant: TenantId,
@@ -27,8 +29,9 @@ pub struct World {
 impl World {
     /// With a cache in memory.
     pub async fn new() -> Self {
-        let engine = Engine::new(Arc::new(MemoryStore::new()), EngineConfig::default());
-        Self::with(engine.caches(), Arc::new(SystemClock)).await
+        let store = Arc::new(MemoryStore::new());
+        let engine = Engine::new(store.clone(), EngineConfig::default());
+        Self { store, ..Self::with(engine.caches(), Arc::new(SystemClock)).await }
     }
 
     /// Without any cache, not even in this process.
@@ -51,7 +54,7 @@ impl World {
         let runtime = identity.service_state(pricing::SERVICE, pool, caches.clone());
         let state = pricing::State::new(runtime, pricing::Config::default());
         let service = TestService::start(pricing::router(state.clone()), &identity).await;
-        Self { service, state, caches, owner, tenant: "acme".parse().unwrap(), database }
+        Self { service, state, caches, store: Arc::default(), owner, tenant: "acme".parse().unwrap(), database }
     }
 
     pub fn client(&self, role: Role) -> TestClient {

@@ -10,14 +10,14 @@ mod parts;
 mod routes;
 mod work;
 
-use std::{future::Future, path::Path};
+use std::{future::Future, path::Path, sync::Arc};
 
 use anyhow::Context;
-use cache_engine::Engine;
+use cache_engine::{Engine, NoStore};
 use service_runtime::{Health, internal_router, server, server::Lifecycle};
 use tokio::net::TcpListener;
 
-pub use self::parts::{Log, Parts};
+pub use self::parts::{Log, Parts, Stores};
 use crate::{config::Config, services::Service};
 
 /// What a process does.
@@ -98,7 +98,9 @@ pub async fn run_over(
     end: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let duties = Duties { serve: Service::ALL.to_vec(), work: Service::ALL.to_vec() };
-    let parts = Parts::over(config, log, engine, Health::new()).await?;
+    // Whoever made the engine looks after its store.
+    let stores = Stores::of(Arc::new(NoStore));
+    let parts = Parts::over(config, log, engine, stores, Health::new()).await?;
     let lifecycle = Lifecycle::new(parts.health.clone());
     let public = routes::public(&parts, &duties.serve)?;
     work::start(&parts, &duties, &lifecycle)?;

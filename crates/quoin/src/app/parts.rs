@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::Context;
 use cache_engine::{
-    ByteStore, Engine, EngineConfig, MemoryStore, NoStore,
+    ByteStore, Engine, EngineConfig, KeyScan, MemoryStore, NoStore,
     hints::{HintBus, LocalHints, MemoryState},
 };
 use cache_ports::Caches;
@@ -63,6 +63,22 @@ impl Log {
     }
 }
 
+/// The one store behind the caches, by what it can do.
+#[derive(Clone)]
+pub struct Stores {
+    /// Keeping values.
+    pub bytes: Arc<dyn ByteStore>,
+    /// Being walked over.
+    pub scan: Arc<dyn KeyScan>,
+}
+
+impl Stores {
+    /// Both sides of one store.
+    pub fn of<S: ByteStore + KeyScan + 'static>(store: Arc<S>) -> Self {
+        Self { bytes: store.clone(), scan: store }
+    }
+}
+
 /// What all services of a process share.
 pub struct Parts {
     /// What the process was told.
@@ -73,6 +89,8 @@ pub struct Parts {
     pub caches: Caches,
     /// What stands behind them.
     pub engine: Engine,
+    /// The store behind them, for those who look after it.
+    pub stores: Stores,
     /// The log of facts.
     pub log: Log,
     /// What it says about itself.
@@ -87,14 +105,22 @@ impl Parts {
     /// Puts them together; nothing is connected yet, so a process starts while servers are away.
     pub async fn new(config: Config, log: Log) -> anyhow::Result<Self> {
         let health = Health::new();
-        let (store, hints) = store(&config.cache, &health)?;
+        let (stores, hints) = stores(&config.cache, &health)?;
         let clock: SharedClock = Arc::new(SystemClock);
         let engine = EngineConfig { in_memory: config.cache.l1, clock, hints, ..EngineConfig::default() };
-        Self::over(config, log, Engine::new(store, engine), health).await
+        let engine = Engine::new(stores.bytes.clone(), engine);
+        Self::over(config, log, engine, stores, health).await
     }
 
-    /// The same over an engine that is made already, whatever the configuration says of the store behind it.
-    pub async fn over(config: Config, log: Log, engine: Engine, health: Health) -> anyhow::Result<Self> {
+    /// The same over an engine that is made already, whatever the configuration says of the store behind it; `stores` are for
+    /// those who look after it.
+    pub async fn over(
+        config: Config,
+        log: Log,
+        engine: Engine,
+        stores: Stores,
+        health: Health,
+    ) -> anyhow::Result<Self> {
         let clock: SharedClock = Arc::new(SystemClock);
         let identity =
             Identity::from_config(&config.runtime.auth, clock.clone()).await.context("no usable identity")?;
@@ -105,6 +131,7 @@ impl Parts {
             identity,
             caches: engine.caches(),
             engine,
+            stores,
             log,
             health,
             clock,
@@ -148,11 +175,11 @@ impl Parts {
 }
 
 /// What the caches are kept in, and the bus that goes with it.
-type Behind = (Arc<dyn ByteStore>, Option<Arc<dyn HintBus>>);
+type Behind = (Stores, Option<Arc<dyn HintBus>>);
 
-/// The byte store of the configuration, and the bus that goes with it. Redis is shown in `/ready`, and is never a reason to be
+/// The store of the configuration, and the bus that goes with it. Redis is shown in `/ready`, and is never a reason to be
 /// unready. Processes that share no store have nothing to tell each other.
-fn store(cache: &Cache, health: &Health) -> anyhow::Result<Behind> {
+fn stores(cache: &Cache, health: &Health) -> anyhow::Result<Behind> {
     Ok(match cache.backend {
         CacheBackend::Redis => {
             let config = cache.redis()?;
@@ -162,10 +189,10 @@ fn store(cache: &Cache, health: &Health) -> anyhow::Result<Behind> {
             redis.watch();
             let shown = Arc::clone(&redis);
             health.shows("redis", Arc::new(move || connections(&shown)));
-            (redis, Some(Arc::new(hints)))
+            (Stores::of(redis), Some(Arc::new(hints)))
         }
-        CacheBackend::Memory => (Arc::new(MemoryStore::new()), Some(Arc::new(LocalHints::new()))),
-        CacheBackend::None => (Arc::new(NoStore), None),
+        CacheBackend::Memory => (Stores::of(Arc::new(MemoryStore::new())), Some(Arc::new(LocalHints::new()))),
+        CacheBackend::None => (Stores::of(Arc::new(NoStore)), None),
     })
 }
 

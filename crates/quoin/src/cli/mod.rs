@@ -3,6 +3,7 @@
 //! One file a command: its arguments, and the few lines that call what does the work. Nothing here is used by another
 //! program; whatever is, lives outside this folder.
 
+mod cache;
 mod demo;
 mod dev;
 mod doctor;
@@ -57,6 +58,8 @@ enum Command {
     Real(real::RealArgs),
     /// Issue a token for development
     Token(token::TokenArgs),
+    /// Look after what lies in Redis: audit it, sweep it
+    Cache(cache::CacheArgs),
     /// Say what is wrong with this installation, and what to do about it
     Doctor(doctor::DoctorArgs),
     /// Write the files that are generated from the code: API documents, keyspaces, Redis users
@@ -116,6 +119,7 @@ async fn run(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Replay(args) => replay::run(args).await,
         Command::Real(args) => real::run(args).await,
         Command::Token(args) => token::run(args, config()?).await,
+        Command::Cache(args) => Box::pin(cache::run(args, config()?)).await,
         Command::Doctor(args) => doctor::run(args, config()?).await,
         Command::Generate(args) => generate::run(args),
         Command::Completions { shell } => {

@@ -143,14 +143,16 @@ async fn basis(reading: Reading, tenant: TenantId, asked: Asked) -> Result<Optio
     read.await.map_err(Into::into)
 }
 
-async fn active_version(pool: PgPool, tenant: TenantId) -> QuoteResult<Loaded<Version>> {
+/// The loader of the pointer to the policy in force.
+pub async fn active_version(pool: PgPool, tenant: TenantId) -> QuoteResult<Loaded<Version>> {
     let mut tx = TenantTx::read(&pool, &tenant).await?;
     let version = eligibility::active_version(&mut tx, &tenant).await?;
     tx.rollback().await?;
     Ok(Loaded::from_row(version.map(|version| (version, version))))
 }
 
-async fn customer_version(pool: PgPool, tenant: TenantId, customer: CustomerId) -> QuoteResult<Loaded<Version>> {
+/// The loader of how new a customer is.
+pub async fn customer_version(pool: PgPool, tenant: TenantId, customer: CustomerId) -> QuoteResult<Loaded<Version>> {
     let mut tx = TenantTx::read(&pool, &tenant).await?;
     let found = customers::customer_by_id(&mut tx, &tenant, customer).await?;
     tx.rollback().await?;

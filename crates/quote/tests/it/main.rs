@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics; clippy only knows functions marked as tests")]
 
 mod approvals;
+mod audit;
 mod bad_input;
 mod customers;
 mod drafts;

@@ -20,6 +20,9 @@ use crate::neighbours::{self, Asked, PRICE_BOOK};
 pub struct World {
     pub service: TestService,
     pub caches: Caches,
+    /// What the caches lie in; empty where they were given.
+    pub store: Arc<MemoryStore>,
+    pub config: Config,
     pub asked: Arc<Asked>,
     pub tenant: TenantId,
     /// As the owner of the tables: sees every tenant and may break what the service may not.
@@ -29,12 +32,13 @@ pub struct World {
     pub database: dev_stack::test::TestDatabase,
     serve: PgPool,
     identity: TestIdentity,
-    config: Config,
 }
 
 impl World {
     pub async fn new() -> Self {
-        Self::over(Engine::new(Arc::new(MemoryStore::new()), EngineConfig::default()).caches()).await
+        let store = Arc::new(MemoryStore::new());
+        let caches = Engine::new(store.clone(), EngineConfig::default()).caches();
+        Self { store, ..Self::over(caches).await }
     }
 
     /// The same over other caches.
@@ -48,7 +52,8 @@ impl World {
         let identity = TestIdentity::new();
         let service = start(&identity, serve.clone(), caches.clone(), config.clone()).await;
         let tenant = "acme".parse().unwrap();
-        Self { service, caches, asked, tenant, owner, work, database, serve, identity, config }
+        let store = Arc::default();
+        Self { service, caches, store, config, asked, tenant, owner, work, database, serve, identity }
     }
 
     /// Another replica over the same tables: what it does, this one learns from events alone.

@@ -115,15 +115,28 @@ impl Records {
     }
 
     async fn find(&self, mut tx: TenantTx, claim: &Claim<'_>) -> Result<Claimed, Problem> {
-        let found = sqlx::query_as::<_, StoredRow>(AssertSqlSafe(Arc::clone(&self.find)))
-            .bind(claim.tenant.as_str())
-            .bind(claim.route)
-            .bind(claim.key_hash.as_bytes().as_slice())
-            .fetch_optional(&mut *tx)
-            .await?;
+        let found = self.answer_of(&mut tx, claim.tenant, claim.route, claim.key_hash).await?;
         tx.rollback().await?;
         // None: swept between the claim and this read, ninety days later to the millisecond.
-        found.and_then(StoredRow::into_done).ok_or_else(in_progress)
+        let (fingerprint, response) = found.ok_or_else(in_progress)?;
+        Ok(Claimed::Done { fingerprint, response })
+    }
+
+    /// The request and the answer of a committed record.
+    pub(super) async fn answer_of(
+        &self,
+        tx: &mut TenantTx,
+        tenant: &TenantId,
+        route: &str,
+        key_hash: ContentHash,
+    ) -> Result<Option<(ContentHash, CommandResponse)>, sqlx::Error> {
+        let found = sqlx::query_as::<_, StoredRow>(AssertSqlSafe(Arc::clone(&self.find)))
+            .bind(tenant.as_str())
+            .bind(route)
+            .bind(key_hash.as_bytes().as_slice())
+            .fetch_optional(&mut **tx)
+            .await?;
+        Ok(found.and_then(StoredRow::into_done))
     }
 
     /// Stores the answer in the record this transaction claimed.
@@ -150,7 +163,7 @@ impl Records {
 }
 
 impl StoredRow {
-    fn into_done(self) -> Option<Claimed> {
+    fn into_done(self) -> Option<(ContentHash, CommandResponse)> {
         let fingerprint = <[u8; 32]>::try_from(self.fingerprint).ok()?.into();
         let status = u16::try_from(self.status?).ok().and_then(|code| StatusCode::from_u16(code).ok())?;
         let response = CommandResponse {
@@ -160,7 +173,7 @@ impl StoredRow {
             etag: self.etag,
             location: self.location,
         };
-        Some(Claimed::Done { fingerprint, response })
+        Some((fingerprint, response))
     }
 }
 
