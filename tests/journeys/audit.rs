@@ -57,6 +57,18 @@ async fn read_everything(shop: &Shop, quote: &Value, order: &Value) -> Result<()
     let missing = format!("{offerings}/{}", Uuid::now_v7());
     ensure!(get(&shop.seller, &missing).await.is_err(), "nobody offers that");
     post(&shop.seller, "/pricing/v1/price-previews", &shop.price_request(&[("lamp", 1)])).await?;
+    let who_may = json!({ "customerId": shop.customer, "offeringIds": [shop.ids["lamp"], shop.ids["set"]] });
+    post(&shop.seller, "/quote/v1/eligibility-checks", &who_may).await?;
+    Ok(())
+}
+
+/// Sets are for businesses, and this shop's customer is none: a consent and a refusal to be cached.
+async fn restrict_sets(shop: &Shop) -> Result<()> {
+    let policy = json!({ "otherwise": "eligible", "rules": [{
+        "code": "for-business", "text": "For businesses only", "effect": "allow",
+        "customers": { "segments": ["business"] }, "offeringIds": [shop.ids["set"]],
+    }] });
+    shop.admin.put("/quote/v1/eligibility-policy").if_match(0).json(&policy).send::<Value>().await?;
     Ok(())
 }
 
@@ -74,6 +86,7 @@ async fn sale(shop: &Shop) -> Result<(Value, Value)> {
 async fn a_running_shop_is_audited_and_nothing_is_wrong() -> Result<()> {
     let system = System::start_with(PROGRAM, Weather::OwnRedis, &HURRIED).await?;
     let shop = Shop::open(&system.deployment.url(), &system.tenant).await?;
+    restrict_sets(&shop).await?;
     let sales = async {
         let mut last = sale(&shop).await?;
         for round in 2..=4 {
@@ -265,9 +278,16 @@ async fn superseded_versions_are_swept_and_the_newest_stay() -> Result<()> {
     let dry = sweep(&["--dry-run"]).await?;
     let swept = sweep(&[]).await?;
     assert!(swept["removed"].as_u64() >= Some(1) && dry["removed"] == swept["removed"], "{dry} {swept}");
-    let again = sweep(&[]).await?;
-    assert_eq!((&again["removed"], &again["seen"]), (&json!(0), &json!(1)), "the newest stays");
-    Ok(())
+    // On a busy machine a fill may be left out: another question reads the book again.
+    let mut lamps = 1;
+    eventually("the newest stays", async || {
+        lamps += 1;
+        post(&shop.seller, "/pricing/v1/price-previews", &shop.price_request(&[("lamp", lamps)])).await?;
+        let again = sweep(&[]).await?;
+        ensure!(again["removed"] == 0, "{again}");
+        Ok((again["seen"] == 1).then_some(()))
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

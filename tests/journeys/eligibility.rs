@@ -37,7 +37,11 @@ async fn a_customer_may_have_more_once_the_fact_has_come_round_and_waiting_edits
     let ask = async || shop.seller.post(CHECKS).json(&question).send::<Value>().await;
     eventually("the policy is known", async || Ok((verdicts(&ask().await?.value) == [false, true]).then_some(())))
         .await?;
-    assert!(ask().await?.header("cache-status").starts_with("quoin; hit"), "the answer is kept");
+    // On a busy machine a fill may be left out; the next question fills.
+    eventually("the answer is kept", async || {
+        Ok(ask().await?.header("cache-status").starts_with("quoin; hit").then_some(()))
+    })
+    .await?;
 
     let quote = shop.quote(&[shop.line("lamp", 1)]).await?;
     let priced = command(&shop.seller, &quote, "price", &json!({})).await?;
