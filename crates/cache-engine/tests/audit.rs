@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -251,20 +251,31 @@ async fn a_tenant_or_a_sample_bounds_what_is_looked_at() {
     assert_eq!(checked(None, Extent::Sample(500)).await, 80);
 }
 
-/// A store that can be told to lose invalidations, or to be away.
+/// A store that can be told to lose invalidations, to be away, or to answer only some of what it is asked.
 struct Faulty {
     store: Arc<MemoryStore>,
     loses_invalidations: bool,
     away: AtomicBool,
+    /// Every so many-th question is left without an answer; none where it is 0.
+    silent_every: AtomicU32,
+    asked: AtomicU32,
 }
 
 impl Faulty {
     fn over(store: Arc<MemoryStore>, loses_invalidations: bool) -> Arc<Self> {
-        Arc::new(Self { store, loses_invalidations, away: AtomicBool::new(false) })
+        Arc::new(Self {
+            store,
+            loses_invalidations,
+            away: AtomicBool::new(false),
+            silent_every: AtomicU32::new(0),
+            asked: AtomicU32::new(0),
+        })
     }
 
     fn here(&self) -> Result<&MemoryStore, StoreError> {
-        if self.away.load(Ordering::SeqCst) { Err(StoreError::Unavailable) } else { Ok(&self.store) }
+        let (asked, every) = (self.asked.fetch_add(1, Ordering::SeqCst) + 1, self.silent_every.load(Ordering::SeqCst));
+        let silent = every > 0 && asked.is_multiple_of(every);
+        if silent || self.away.load(Ordering::SeqCst) { Err(StoreError::Unavailable) } else { Ok(&self.store) }
     }
 }
 
@@ -378,6 +389,30 @@ async fn a_store_that_goes_away_ends_an_audit_and_the_patrol_goes_on_when_it_is_
     assert_eq!(ended.err(), Some(StoreError::Unavailable));
     store.away.store(false, Ordering::SeqCst);
     assert_eq!(patrol.round().await.expect("it is back").checked(), 1);
+}
+
+/// A busy server answers some of what it is asked: the keyspaces at the end have their turn all the same.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_answers_now_and_then_keeps_no_keyspace_from_its_turn() {
+    let store = Faulty::over(Arc::new(MemoryStore::new()), false);
+    let world = World { caches: over(store.clone(), false), store: store.store.clone(), truths: Truths::default() };
+    let tenant = new_tenant();
+    let mut planted = Vec::new();
+    for driver in compared() {
+        let (key, _) = world.fill(&driver, &tenant, 1, NOW).await;
+        world.store.plant(&key, Bytes::from_static(b"not a frame"), Some(Duration::from_hours(1)));
+        planted.push(key);
+    }
+    assert!(planted.len() > 5, "too few to tell the first from the last");
+    let mut patrol = Patrol::of(world.auditor_over(store.clone(), store.clone(), true), 5);
+    store.silent_every.store(5, Ordering::SeqCst);
+    let mut broken_off = 0;
+    for _ in 0..10 * planted.len() {
+        broken_off += u32::from(patrol.round().await.is_err());
+    }
+    assert!(broken_off > 0, "the store answered everything");
+    let left: Vec<&String> = planted.iter().filter(|key| world.store.peek(key).is_some()).collect();
+    assert!(left.is_empty(), "never looked at: {left:?}");
 }
 
 #[tokio::test]

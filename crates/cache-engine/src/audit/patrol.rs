@@ -21,6 +21,8 @@ pub struct Patrol {
     auditor: Auditor,
     sample: usize,
     walks: Vec<Position>,
+    /// The keyspace whose turn it is.
+    turn: usize,
     suspects: VecDeque<Suspect>,
 }
 
@@ -28,25 +30,28 @@ impl Patrol {
     /// A patrol that looks at `sample` entries of each keyspace in a round.
     pub fn of(auditor: Auditor, sample: usize) -> Self {
         let walks = vec![Position::default(); auditor.keyspaces().len()];
-        Self { auditor, sample, walks, suspects: VecDeque::new() }
+        Self { auditor, sample, walks, turn: 0, suspects: VecDeque::new() }
     }
 
-    /// One round. A store that does not answer ends it; the next one goes on from there.
+    /// One round. A store that does not answer ends it; the next one begins with the keyspace after that, so that a store
+    /// which answers only now and then keeps no keyspace from its turn.
     pub async fn round(&mut self) -> Result<Report, StoreError> {
         let mut report = Report::on(self.auditor.keyspaces());
         self.settle(&mut report).await?;
-        for at in 0..self.walks.len() {
+        for _ in 0..self.walks.len() {
+            let at = self.turn;
+            self.turn = (at + 1) % self.walks.len();
             self.visit(at, &mut report).await?;
         }
         Ok(report)
     }
 
-    /// Looks again at what is due; suspects are in the order in which they fall due.
+    /// Looks again at what is due; suspects are in the order in which they fall due. One about which the store does not
+    /// answer is met again on a later walk.
     async fn settle(&mut self, report: &mut Report) -> Result<(), StoreError> {
-        while let Some(suspect) = self.suspects.front().filter(|suspect| suspect.due <= Instant::now()) {
-            let outcome = self.auditor.look_again(suspect).await?;
+        while let Some(suspect) = self.suspects.pop_front_if(|suspect| suspect.due <= Instant::now()) {
+            let outcome = self.auditor.look_again(&suspect).await?;
             report.note(suspect.keyspace, outcome);
-            self.suspects.pop_front();
         }
         Ok(())
     }
