@@ -3,6 +3,7 @@
 //! Every part measures its floor and the product's way one after the other in the same round, in this process, on a Redis of
 //! its own. Ratios are taken within a round, because these machines are shared.
 
+mod freshness;
 mod hits;
 mod limits;
 mod outage;
@@ -35,9 +36,12 @@ pub struct Options {
     /// Parts to measure; all when absent.
     #[arg(long, value_delimiter = ',')]
     only: Vec<Part>,
-    /// The quoin executable (release build), for the outage.
+    /// The quoin executable (release build), for what is measured on the product.
     #[arg(long, default_value = "target/release/quoin")]
     quoin: PathBuf,
+    /// Changes of each kind of which it is measured when others see them.
+    #[arg(long, default_value_t = 500)]
+    changes: u64,
     /// Seconds of each phase of the outage.
     #[arg(long, default_value_t = 5)]
     phase_seconds: u64,
@@ -62,6 +66,8 @@ enum Part {
     Limits,
     /// Who serves stale values when readers are slow.
     Race,
+    /// S12: for how long another process shows what was before.
+    Freshness,
     /// Redis stopped under an even load on the product.
     Outage,
 }
@@ -83,6 +89,9 @@ pub async fn run(options: &Options) -> Result<()> {
     if options.wants(Part::Race) {
         let server = own(Component::Redis).await?;
         text += &race::run(server.url(), options.rounds, Duration::from_secs(options.race_seconds)).await?;
+    }
+    if options.wants(Part::Freshness) {
+        text += &freshness::run(options).await?;
     }
     if options.wants(Part::Outage) {
         text += &outage::run(options).await?;

@@ -1,9 +1,9 @@
 //! A whole run: stack, data, processes, rounds, table.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use anyhow::{Context, Result, bail};
-use dev_stack::{Durability, Need, Stack, StackRequest};
+use dev_stack::Need;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::process::Command;
 
@@ -44,27 +44,8 @@ impl Servers {
 
 /// Runs everything and prints the table.
 pub async fn run(options: &Options) -> Result<()> {
-    if !options.quoin.exists() {
-        bail!("{} is missing: cargo build --release -p quoin", options.quoin.display());
-    }
-    let scratch = tempfile::tempdir()?;
-    let stack = Stack::start(StackRequest {
-        postgres: Need::Required,
-        redis: Need::Required,
-        kafka: Need::No,
-        durability: Durability::Full,
-    })
-    .await?;
-    let surroundings = Surroundings {
-        program: options.quoin.clone(),
-        admin_url: stack.postgres_url()?.to_owned(),
-        redis_url: stack.redis_url().context("Redis is required")?.to_owned(),
-        scratch: scratch.path().to_owned(),
-    };
-    for (component, how) in stack.describe() {
-        eprintln!("{component:?}: {how}");
-    }
-    let (report, facts) = measure(options, &surroundings, scratch.path()).await?;
+    let (stack, surroundings) = Surroundings::start(&options.quoin, Need::No).await?;
+    let (report, facts) = measure(options, &surroundings).await?;
     let text = format!("{facts}\n{}", report.markdown(rounds::floor_of));
     println!("{text}");
     if let Some(path) = &options.write {
@@ -73,9 +54,8 @@ pub async fn run(options: &Options) -> Result<()> {
     stack.stop().await
 }
 
-async fn measure(options: &Options, surroundings: &Surroundings, scratch: &Path) -> Result<(Report, String)> {
-    surroundings.run(&["migrate"]).await?;
-    let token = surroundings.run(&seed::token_arguments()).await?.trim().to_owned();
+async fn measure(options: &Options, surroundings: &Surroundings) -> Result<(Report, String)> {
+    let token = surroundings.token().await?;
     let full = surroundings.serve(&["all"], FULL_PORT, Caching::Full, WORKER_THREADS).await?;
     let seeded = seed::fill(&base(FULL_PORT), token).await?;
     let floor_bytes = copy_documents(surroundings, &seeded).await?;
@@ -94,8 +74,7 @@ async fn measure(options: &Options, surroundings: &Surroundings, scratch: &Path)
                     continue;
                 }
                 eprintln!("round {round}, {connections} connections: {} {}", measurement.row, measurement.name);
-                let sample =
-                    take(&measurement, &servers, &seeded, *connections, options, surroundings, scratch).await?;
+                let sample = take(&measurement, &servers, &seeded, *connections, options, surroundings).await?;
                 report.add(Line { row: measurement.row, connections: *connections, name: measurement.name }, sample);
             }
         }
@@ -115,8 +94,8 @@ async fn take(
     connections: u32,
     options: &Options,
     surroundings: &Surroundings,
-    scratch: &Path,
 ) -> Result<Sample> {
+    let scratch = surroundings.scratch.path();
     match &measurement.work {
         Work::Floor(path) => {
             let paths = seeded.offerings.iter().map(|offering| format!("{path}/{offering}")).collect();

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use dev_stack::{Durability, Need, Stack, StackRequest};
+use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::{floors::POOL_SIZE, process::ServerProcess};
+use crate::{floors::POOL_SIZE, process::ServerProcess, seed};
 
 /// A rate limit that is checked on every request and never reached.
 const UNREACHABLE_RATE: &str = "1000000";
@@ -18,8 +20,10 @@ pub struct Surroundings {
     pub admin_url: String,
     /// Redis.
     pub redis_url: String,
-    /// Folder of the development issuer's key.
-    pub scratch: PathBuf,
+    /// Kafka, where it was asked for.
+    kafka_brokers: Option<String>,
+    /// Folder of the development issuer's key, and for what else is needed meanwhile.
+    pub scratch: TempDir,
 }
 
 /// Which caches a process may use.
@@ -44,6 +48,33 @@ impl Caching {
 }
 
 impl Surroundings {
+    /// Starts durable servers and migrates. `quoin` is the executable under measurement.
+    pub async fn start(quoin: &Path, kafka: Need) -> Result<(Stack, Self)> {
+        if !quoin.exists() {
+            bail!("{} is missing: cargo build --release -p quoin", quoin.display());
+        }
+        let request =
+            StackRequest { postgres: Need::Required, redis: Need::Required, kafka, durability: Durability::Full };
+        let stack = Stack::start(request).await?;
+        for (component, how) in stack.describe() {
+            eprintln!("{component:?}: {how}");
+        }
+        let surroundings = Self {
+            program: quoin.to_owned(),
+            admin_url: stack.postgres_url()?.to_owned(),
+            redis_url: stack.redis_url().context("Redis is required")?.to_owned(),
+            kafka_brokers: stack.kafka_brokers().map(str::to_owned),
+            scratch: tempfile::tempdir()?,
+        };
+        surroundings.run(&["migrate"]).await?;
+        Ok((stack, surroundings))
+    }
+
+    /// A token for what the measurements do.
+    pub async fn token(&self) -> Result<String> {
+        Ok(self.run(&seed::token_arguments()).await?.trim().to_owned())
+    }
+
     /// A command of the product with the settings every process shares. Rate limits are on, and set above what this machine can reach.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
@@ -52,8 +83,9 @@ impl Surroundings {
             .env("QUOIN__OWNER__DATABASE_URL", &self.admin_url)
             .env("QUOIN__DATABASE__MAX_CONNECTIONS", POOL_SIZE.to_string())
             .env("QUOIN__CACHE__REDIS_URL", &self.redis_url)
-            .env("QUOIN__AUTH__ISSUER_KEY_FILE", self.scratch.join("issuer.key"))
+            .env("QUOIN__AUTH__ISSUER_KEY_FILE", self.scratch.path().join("issuer.key"))
             .env("QUOIN__TELEMETRY__LOG", "warn");
+        command.envs(self.kafka_brokers.iter().map(|brokers| ("QUOIN__KAFKA__BROKERS", brokers)));
         for limit in ["TENANT_READS", "TENANT_WRITES", "USER_READS", "USER_WRITES"] {
             command.env(format!("QUOIN__LIMITS__POLICIES__{limit}__LIMIT"), UNREACHABLE_RATE);
         }
@@ -77,9 +109,22 @@ impl Surroundings {
         caching: Caching,
         worker_threads: u16,
     ) -> Result<ServerProcess> {
-        let mut arguments = vec!["serve"];
-        arguments.extend_from_slice(services);
-        let mut command = self.command(&arguments);
+        self.launch(&[&["serve"], services].concat(), port, caching, worker_threads).await
+    }
+
+    /// Starts `quoin work all`, with everything it may cache.
+    pub async fn work(&self, port: u16, worker_threads: u16) -> Result<ServerProcess> {
+        self.launch(&["work", "all"], port, Caching::Full, worker_threads).await
+    }
+
+    async fn launch(
+        &self,
+        arguments: &[&str],
+        port: u16,
+        caching: Caching,
+        worker_threads: u16,
+    ) -> Result<ServerProcess> {
+        let mut command = self.command(arguments);
         command
             .envs(caching.settings())
             .env("QUOIN__HTTP__BIND", format!("127.0.0.1:{port}"))

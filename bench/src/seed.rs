@@ -88,7 +88,8 @@ pub async fn fill(base: &str, token: String) -> Result<Seeded> {
     Ok(Seeded { publication: id(&publication["id"])?, price_book: id(&book["id"])?, offerings, token })
 }
 
-fn offering(number: usize) -> Value {
+/// An offering to import.
+pub fn offering(number: usize) -> Value {
     json!({
         "externalId": format!("bench-{number:05}"),
         "name": format!("Offering {number}"),

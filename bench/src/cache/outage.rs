@@ -9,8 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
-use dev_stack::{Component, Durability, Need, Stack, StackRequest};
+use anyhow::{Context, Result};
+use dev_stack::{Component, Need};
 use hdrhistogram::Histogram;
 use tokio::{task::JoinSet, time::sleep_until};
 
@@ -119,25 +119,8 @@ struct Asked {
 
 /// Starts the product, stops Redis in the middle of an even load, and returns the table.
 pub async fn run(options: &Options) -> Result<String> {
-    if !options.quoin.exists() {
-        bail!("{} is missing: cargo build --release -p quoin", options.quoin.display());
-    }
-    let scratch = tempfile::tempdir()?;
-    let stack = Stack::start(StackRequest {
-        postgres: Need::Required,
-        redis: Need::Required,
-        kafka: Need::No,
-        durability: Durability::Full,
-    })
-    .await?;
-    let surroundings = Surroundings {
-        program: options.quoin.clone(),
-        admin_url: stack.postgres_url()?.to_owned(),
-        redis_url: stack.redis_url().context("Redis is required")?.to_owned(),
-        scratch: scratch.path().to_owned(),
-    };
-    surroundings.run(&["migrate"]).await?;
-    let token = surroundings.run(&seed::token_arguments()).await?.trim().to_owned();
+    let (stack, surroundings) = Surroundings::start(&options.quoin, Need::No).await?;
+    let token = surroundings.token().await?;
     let server = surroundings.serve(&["all"], PORT, Caching::RedisOnly, WORKER_THREADS).await?;
     let seeded = seed::fill(&format!("http://127.0.0.1:{PORT}"), token).await?;
     let client = client(&seeded)?;
