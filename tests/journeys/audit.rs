@@ -62,16 +62,6 @@ async fn read_everything(shop: &Shop, quote: &Value, order: &Value) -> Result<()
     Ok(())
 }
 
-/// Sets are for businesses, and this shop's customer is none: a consent and a refusal to be cached.
-async fn restrict_sets(shop: &Shop) -> Result<()> {
-    let policy = json!({ "otherwise": "eligible", "rules": [{
-        "code": "for-business", "text": "For businesses only", "effect": "allow",
-        "customers": { "segments": ["business"] }, "offeringIds": [shop.ids["set"]],
-    }] });
-    shop.admin.put("/quote/v1/eligibility-policy").if_match(0).json(&policy).send::<Value>().await?;
-    Ok(())
-}
-
 /// A sale from the first draft to the end, with every cached read in each of its states.
 async fn sale(shop: &Shop) -> Result<(Value, Value)> {
     let presented = shop.presented(&[shop.line("lamp", 1), shop.line("chair", 1)]).await?;
@@ -86,7 +76,8 @@ async fn sale(shop: &Shop) -> Result<(Value, Value)> {
 async fn a_running_shop_is_audited_and_nothing_is_wrong() -> Result<()> {
     let system = System::start_with(PROGRAM, Weather::OwnRedis, &HURRIED).await?;
     let shop = Shop::open(&system.deployment.url(), &system.tenant).await?;
-    restrict_sets(&shop).await?;
+    // A consent and a refusal to be cached.
+    shop.restrict_to_businesses("set").await?;
     let sales = async {
         let mut last = sale(&shop).await?;
         for round in 2..=4 {

@@ -18,21 +18,11 @@ fn verdicts(report: &Value) -> Vec<bool> {
     report["items"].as_array().into_iter().flatten().map(|item| item["eligible"] == true).collect()
 }
 
-/// Lamps are for businesses.
-async fn restrict_lamps(shop: &Shop) -> Result<()> {
-    let policy = json!({ "otherwise": "eligible", "rules": [{
-        "code": "for-business", "text": "For businesses only", "effect": "allow",
-        "customers": { "segments": ["business"] }, "offeringIds": [shop.ids["lamp"]],
-    }] });
-    shop.admin.put(POLICY).if_match(0).json(&policy).send::<Value>().await?;
-    Ok(())
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_customer_may_have_more_once_the_fact_has_come_round_and_waiting_edits_are_sold() -> Result<()> {
     let system = System::start(PROGRAM, Weather::Calm).await?;
     let shop = Shop::open(&system.deployment.url(), &system.tenant).await?;
-    restrict_lamps(&shop).await?;
+    shop.restrict_to_businesses("lamp").await?;
     let question = json!({ "customerId": shop.customer, "offeringIds": [shop.ids["lamp"], shop.ids["chair"]] });
     let ask = async || shop.seller.post(CHECKS).json(&question).send::<Value>().await;
     eventually("the policy is known", async || Ok((verdicts(&ask().await?.value) == [false, true]).then_some(())))

@@ -2,7 +2,7 @@
 //! Without Redis all of it is missing without being missed.
 
 use anyhow::{Context, Result};
-use quoin::deployment::Role;
+use quoin::{api::Api, deployment::Role};
 use serde_json::{Value, json};
 use system_tests::{
     Shop, System, Weather,
@@ -65,27 +65,46 @@ async fn what_was_put_in_force_is_loaded_ahead_of_its_readers() -> Result<()> {
     Ok(())
 }
 
+/// What somebody is told from `cursor` on.
+async fn told_next(who: &Api, cursor: &mut String) -> Result<Vec<Value>> {
+    let seen = get(who, &format!("/quote/v1/notifications?waitSecs=5{cursor}")).await?;
+    if let Some(next) = seen["nextCursor"].as_str() {
+        *cursor = format!("&cursor={next}");
+    }
+    Ok(seen["items"].as_array().cloned().unwrap_or_default())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_seller_is_told_what_happens_to_the_quote_and_its_order() -> Result<()> {
     let system = System::start(PROGRAM, Weather::Calm).await?;
     let shop = Shop::open(&system.deployment.url(), &system.tenant).await?;
-    let presented = shop.presented(&[shop.line("lamp", 1)]).await?;
-    let accepted = shop.accept(&presented, &uuid::Uuid::now_v7().to_string()).await?.value;
-    let (mut cursor, mut told) = (String::new(), Vec::new());
-    eventually("the end of the order is told", async || {
-        let seen = get(&shop.seller, &format!("/quote/v1/notifications?waitSecs=10{cursor}")).await?;
-        if let Some(next) = seen["nextCursor"].as_str() {
-            cursor = format!("&cursor={next}");
+    let (mut cursor, mut sold) = (String::new(), Vec::new());
+    // A notice is a convenience: one that Redis did not take in time is lost, and a busy machine loses some. So it is sold
+    // until everything is told of one sale.
+    let (accepted, told) = eventually("everything is told of one sale", async || {
+        let presented = shop.presented(&[shop.line("lamp", 1)]).await?;
+        let accepted = shop.accept(&presented, &uuid::Uuid::now_v7().to_string()).await?.value;
+        shop.completed(&accepted).await?;
+        sold.push(accepted["id"].clone());
+        let mut told = Vec::new();
+        loop {
+            let more = told_next(&shop.seller, &mut cursor).await?;
+            assert!(more.iter().all(|notice| sold.contains(&notice["quoteId"])), "{more:?}");
+            let nothing_more = more.is_empty();
+            told.extend(more.into_iter().filter(|notice| notice["quoteId"] == accepted["id"]));
+            let is = |kind, state| told.iter().any(|notice| notice["kind"] == kind && notice["state"] == state);
+            if is("quoteAccepted", "accepted") && is("orderMoved", "completed") {
+                return Ok(Some((accepted, told)));
+            }
+            if nothing_more {
+                return Ok(None);
+            }
         }
-        told.extend(seen["items"].as_array().cloned().unwrap_or_default());
-        let end = |notice: &Value| notice["kind"] == "orderMoved" && notice["state"] == "completed";
-        Ok(told.iter().any(end).then_some(()))
     })
     .await?;
     let accepting: Vec<&Value> = told.iter().filter(|notice| notice["kind"] == "quoteAccepted").collect();
     assert_eq!(accepting.len(), 1, "{told:?}");
-    assert_eq!((&accepting[0]["version"], &accepting[0]["state"]), (&accepted["version"], &json!("accepted")));
-    assert!(told.iter().all(|notice| notice["quoteId"] == accepted["id"]), "{told:?}");
+    assert_eq!(accepting[0]["version"], accepted["version"]);
     // One slow answer of Redis is enough for "not available": a busy machine gives some.
     let others = eventually("the approver's list can be read", async || {
         let seen = get(&shop.approver, "/quote/v1/notifications").await?;

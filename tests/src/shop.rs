@@ -31,6 +31,16 @@ pub struct Shop {
 }
 
 impl Shop {
+    /// Sells one of its goods to businesses only from now on. Its customer is none.
+    pub async fn restrict_to_businesses(&self, name: &str) -> Result<()> {
+        let policy = json!({ "otherwise": "eligible", "rules": [{
+            "code": "for-business", "text": "For businesses only", "effect": "allow",
+            "customers": { "segments": ["business"] }, "offeringIds": [self.ids[name]],
+        }] });
+        self.admin.put("/quote/v1/eligibility-policy").if_match(0).json(&policy).send::<Value>().await?;
+        Ok(())
+    }
+
     /// Opens a shop in `tenant`.
     pub async fn open(url: &str, tenant: &str) -> Result<Self> {
         let admin = api(url, tenant, "admin", &["tenantAdmin"])?;

@@ -255,6 +255,6 @@ macro_rules! contract_suite {
         }
     };
     (@table, $($module:ident :: $case:ident),* $(,)?) => {
-        [$((stringify!($case), (|subject| Box::pin(async move { $crate::contract::$module::$case(&subject).await })) as $crate::contract::mutations::Case)),*]
+        [$((stringify!($case), (|subject| Box::pin(async move { $crate::contract::$module::$case(&subject).await })) as $crate::contract::mutations::Case<_>)),*]
     };
 }

@@ -17,7 +17,8 @@ Each guard that keeps a wrong value from being kept, served or thrown away is sw
 engines over it; then every case of the contract suite runs, with a sample of the model's interleavings among them. The
 switch exists only where the contract suite is compiled in; without it, it is checked at compile time that the guards take no
 room at all. The rules by which a process believes what others tell it (a gap, a new beginning, a silence) have a model of
-their own, and each is switched off there: `memory_tier/told/interleavings.rs`.
+their own, and each is switched off there: `memory_tier/told/interleavings.rs`. The scripts in Redis have no switch: each line
+of theirs that guards is taken out alone, over a real Redis, by `cargo test -p cache-redis --lib mutations`.
 
 | without the guard | what it says | cases that turn red |
 |---|---|---|

@@ -3,6 +3,9 @@
 //! Owns their text. The decisions in them are those of cache-engine's `protocol` and `counting`, and the same contract suite and
 //! model run both. Must never be evaluated as free text: they are loaded once and called by hash.
 
+#[cfg(test)]
+mod mutations;
+
 use fred::types::scripts::Script;
 
 /// One of each.
@@ -26,24 +29,28 @@ const PRELUDE: &str = include_str!("scripts/prelude.lua");
 
 impl Scripts {
     pub(crate) fn new() -> Self {
-        let with_prelude = |body: &str| Script::from_lua(format!("{PRELUDE}{body}"));
+        Self::read(str::to_owned)
+    }
+
+    /// The scripts from their texts as `read` gives them.
+    fn read(read: impl Fn(&'static str) -> String) -> Self {
+        let (prelude, clock) = (read(PRELUDE), read(include_str!("scripts/count_clock.lua")));
+        let script = |body| Script::from_lua(read(body));
+        let after = |first: &str, body| Script::from_lua(format!("{first}{}", read(body)));
         Self {
-            lease: with_prelude(include_str!("scripts/lease.lua")),
-            fill: with_prelude(include_str!("scripts/fill.lua")),
-            invalidate: with_prelude(include_str!("scripts/invalidate.lua")),
-            abandon: with_prelude(include_str!("scripts/abandon.lua")),
-            discard: Script::from_lua(include_str!("scripts/discard.lua")),
-            release: Script::from_lua(include_str!("scripts/release.lua")),
-            count: Script::from_lua(concat!(
-                include_str!("scripts/count_clock.lua"),
-                include_str!("scripts/count.lua")
-            )),
-            counter_add: Script::from_lua(include_str!("scripts/counter_add.lua")),
-            counter_take: Script::from_lua(include_str!("scripts/counter_take.lua")),
-            counter_rank: Script::from_lua(include_str!("scripts/counter_rank.lua")),
-            stream_append: Script::from_lua(include_str!("scripts/stream_append.lua")),
-            stream_read: Script::from_lua(include_str!("scripts/stream_read.lua")),
-            stream_take: Script::from_lua(include_str!("scripts/stream_take.lua")),
+            lease: after(&prelude, include_str!("scripts/lease.lua")),
+            fill: after(&prelude, include_str!("scripts/fill.lua")),
+            invalidate: after(&prelude, include_str!("scripts/invalidate.lua")),
+            abandon: after(&prelude, include_str!("scripts/abandon.lua")),
+            discard: script(include_str!("scripts/discard.lua")),
+            release: script(include_str!("scripts/release.lua")),
+            count: after(&clock, include_str!("scripts/count.lua")),
+            counter_add: script(include_str!("scripts/counter_add.lua")),
+            counter_take: script(include_str!("scripts/counter_take.lua")),
+            counter_rank: script(include_str!("scripts/counter_rank.lua")),
+            stream_append: script(include_str!("scripts/stream_append.lua")),
+            stream_read: script(include_str!("scripts/stream_read.lua")),
+            stream_take: script(include_str!("scripts/stream_take.lua")),
         }
     }
 }

@@ -64,6 +64,12 @@ impl RedisStore {
         })
     }
 
+    /// The same with other scripts.
+    #[cfg(test)]
+    pub(crate) fn with_scripts(self, scripts: Scripts) -> Self {
+        Self { scripts, ..self }
+    }
+
     /// How the pools are doing.
     pub fn state(&self) -> Vec<PoolState> {
         let state = |pool: &Arc<Connections>| PoolState {

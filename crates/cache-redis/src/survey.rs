@@ -117,8 +117,8 @@ pub(crate) fn watch(store: &Arc<RedisStore>) {
             again.tick().await;
             let Some(store) = store.upgrade() else { return };
             let survey = store.survey().await;
-            show(&survey);
             let hazards = eviction_hazards(&survey);
+            show(&survey, &hazards);
             if hazards != warned {
                 for hazard in &hazards {
                     warn(hazard);
@@ -140,8 +140,7 @@ fn warn(hazard: &EvictionHazard) {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "bytes and keys are far below 2^52")]
-fn show(survey: &Survey) {
-    let hazards = eviction_hazards(survey);
+fn show(survey: &Survey, hazards: &[EvictionHazard]) {
     for (pool, facts) in survey {
         let word = pool.as_str();
         gauge!("cache_redis_memory_bytes", "pool" => word).set(facts.memory_bytes as f64);

@@ -5,23 +5,23 @@
 
 use std::{future::Future, pin::Pin, thread};
 
-use super::MemorySubject;
+use super::{MemorySubject, Subject};
 use crate::Guards;
 
-/// A case, to be run on a store in memory.
-pub type Case = fn(MemorySubject) -> Pin<Box<dyn Future<Output = ()>>>;
+/// A case, to be run on a subject.
+pub type Case<S> = fn(S) -> Pin<Box<dyn Future<Output = ()>>>;
 
 /// In front of the names of the threads in which cases are meant to fail.
 pub const THREAD: &str = "without a guard: ";
 
 /// Every case with its name; a sample of the model's interleavings among them.
-pub fn cases() -> Vec<(&'static str, Case)> {
+pub fn cases<S: Subject + Clone>() -> Vec<(&'static str, Case<S>)> {
     crate::contract_suite!(@all table).into()
 }
 
 /// The cases that fail with these guards, in the order of the suite.
 pub fn red_with(guards: Guards) -> Vec<&'static str> {
-    let start = |(name, case): (&'static str, Case)| {
+    let start = |(name, case): (&'static str, Case<MemorySubject>)| {
         let run = move || {
             // Time stands still while anybody has something to do, and jumps when nobody has: no case waits.
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();

@@ -6,7 +6,7 @@ use kernel::{OfferingId, Version};
 
 use super::{Subject, content, new_tenant, until};
 use crate::{
-    frame::{self, Content, Glance, Kind, Life, glance},
+    frame::{self, Content, Glance, Kind, Life, glance, offset},
     store::{ByteStore, FillReply, FillRequest, InvalidateReply, LeaseReply, LeaseRequest, LeaseToken},
 };
 
@@ -209,7 +209,9 @@ pub async fn absence_is_older_than_any_version(subject: &dyn Subject) {
 /// Garbage protects nothing; what a newer program wrote is its own.
 pub async fn garbage_gives_way_and_newer_formats_do_not(subject: &dyn Subject) {
     let (store, key) = (&*subject.store(), &new_key());
-    for garbage in [&b""[..], b"x", &[0xff; 200]] {
+    let mut of_no_kind = value(key, Version::new(5));
+    of_no_kind[offset::KIND] = b'?';
+    for garbage in [&b""[..], b"x", &[0xff; 200], &of_no_kind] {
         subject.plant(content(key), garbage, Some(LONG)).await;
         let (token, _) = leased(store, key, None).await;
         assert_eq!(fill(store, key, token, 1).await, FillReply::Stored);
@@ -238,6 +240,14 @@ pub async fn only_the_frame_that_was_seen_is_discarded(subject: &dyn Subject) {
     store.discard(content(key), header).await.expect("the store answers");
     store.discard(content(key), &frame::tombstone(Version::new(5))).await.expect("the store answers");
     assert_eq!(lying(store, key).await, Some((Kind::Tombstone, 5)));
+    // One that differs only in its version, and one that differs only after the lease.
+    for differs in [offset::VERSION, offset::CHECKSUM] {
+        let mut successor = seen.clone();
+        successor[differs] ^= 1;
+        subject.plant(content(key), &successor, Some(LONG)).await;
+        store.discard(content(key), header).await.expect("the store answers");
+        assert_eq!(subject.peek(content(key)).await.map(|left| left.bytes), Some(successor.into()));
+    }
     let key = &new_key();
     let seen = value(key, Version::new(3));
     filled(store, key, 3).await;

@@ -22,11 +22,6 @@ const CUSTOMER_CHANGED: InvalidatingEvent =
 const VERDICT_DIMENSIONS: &[Dimension] =
     &[TENANT, Dimension::number("policyVersion"), Dimension::id("customerId"), Dimension::id("offeringId")];
 
-/// A verdict lives for its whole life or not at all: it may be an input, so it is never served late.
-const fn verdict_ttl(life: Duration) -> Ttl {
-    Ttl { soft: life, hard: life, negative: None, tombstone: None, jitter_percent: 10 }
-}
-
 /// Evaluations of one request share one read of the policy and the customer; the limit is of evaluations.
 const EVALUATIONS: LoadLimits =
     LoadLimits { timeout: Duration::from_secs(4), lease: Duration::from_secs(5), at_once: 128 };
@@ -35,79 +30,92 @@ const EVALUATIONS: LoadLimits =
 const VERDICT_AUDIT: &str =
     "a verdict follows from the moment it was given at as well; the two pointers it rests on are compared";
 
-/// That a customer may have an offering.
-pub static ELIGIBLE: Keyspace = Keyspace {
-    name: "eligibility",
-    template: "eligibility:{tenant}:policy:{policyVersion}:customer:{customerId}:offering:{offeringId}",
-    dimensions: VERDICT_DIMENSIONS,
-    slot: Slot::ByKey,
-    owner: Owner::One(Service::Quote),
-    readers: &[],
-    workload: Workload::Summary,
-    authority: Authority::Computed("quote.eligibility_policy and quote.customer"),
-    coherence: Coherence::Hybrid(&[CUSTOMER_CHANGED]),
-    audit: Audit::EntryAlone(VERDICT_AUDIT),
-    revalidation: Revalidation::BeforeCommit,
-    ttl: verdict_ttl(Duration::from_mins(2)),
-    loading: Some(EVALUATIONS),
-    schema: SchemaVersions { current: 1, oldest_readable: 1 },
-    size: SizeLimit { max_bytes: 64 * KIB, compress_above_bytes: 4 * KIB },
-    exposure: Exposure::Public,
-    heat: Heat::Even,
-    on_unavailable: OnUnavailable::RecomputeGuarded,
-    correctness: "Submit and accept evaluate the policy in force from its tables, inside their transaction.",
+/// What a consent and a refusal have in common. They may be an input, so they are never served late: they live for their
+/// whole life or not at all.
+const fn verdict(name: &'static str, template: &'static str, life: Duration, correctness: &'static str) -> Keyspace {
+    Keyspace {
+        name,
+        template,
+        dimensions: VERDICT_DIMENSIONS,
+        slot: Slot::ByKey,
+        owner: Owner::One(Service::Quote),
+        readers: &[],
+        workload: Workload::Summary,
+        authority: Authority::Computed("quote.eligibility_policy and quote.customer"),
+        coherence: Coherence::Hybrid(&[CUSTOMER_CHANGED]),
+        audit: Audit::EntryAlone(VERDICT_AUDIT),
+        revalidation: Revalidation::BeforeCommit,
+        ttl: Ttl { soft: life, hard: life, negative: None, tombstone: None, jitter_percent: 10 },
+        loading: Some(EVALUATIONS),
+        schema: SchemaVersions { current: 1, oldest_readable: 1 },
+        size: SizeLimit { max_bytes: 64 * KIB, compress_above_bytes: 4 * KIB },
+        exposure: Exposure::Public,
+        heat: Heat::Even,
+        on_unavailable: OnUnavailable::RecomputeGuarded,
+        correctness,
+    }
 }
+
+/// That a customer may have an offering.
+pub static ELIGIBLE: Keyspace = verdict(
+    "eligibility",
+    "eligibility:{tenant}:policy:{policyVersion}:customer:{customerId}:offering:{offeringId}",
+    Duration::from_mins(2),
+    "Submit and accept evaluate the policy in force from its tables, inside their transaction.",
+)
 .declared();
 
 /// That a customer may not have an offering, and why.
-pub static NOT_ELIGIBLE: Keyspace = Keyspace {
-    name: "not eligible",
-    template: "eligibility-negative:{tenant}:policy:{policyVersion}:customer:{customerId}:offering:{offeringId}",
-    dimensions: VERDICT_DIMENSIONS,
-    slot: Slot::ByKey,
-    owner: Owner::One(Service::Quote),
-    readers: &[],
-    workload: Workload::Summary,
-    authority: Authority::Computed("quote.eligibility_policy and quote.customer"),
-    coherence: Coherence::Hybrid(&[CUSTOMER_CHANGED]),
-    audit: Audit::EntryAlone(VERDICT_AUDIT),
-    revalidation: Revalidation::BeforeCommit,
-    ttl: verdict_ttl(Duration::from_mins(1)),
-    loading: Some(EVALUATIONS),
-    schema: SchemaVersions { current: 1, oldest_readable: 1 },
-    size: SizeLimit { max_bytes: 64 * KIB, compress_above_bytes: 4 * KIB },
-    exposure: Exposure::Public,
-    heat: Heat::Even,
-    on_unavailable: OnUnavailable::RecomputeGuarded,
-    correctness: "A refusal is shorter lived than a consent, and binds nobody: submit and accept evaluate the policy in \
-                  force from its tables, inside their transaction.",
-}
+pub static NOT_ELIGIBLE: Keyspace = verdict(
+    "not eligible",
+    "eligibility-negative:{tenant}:policy:{policyVersion}:customer:{customerId}:offering:{offeringId}",
+    Duration::from_mins(1),
+    "A refusal is shorter lived than a consent, and binds nobody: submit and accept evaluate the policy in force from its \
+     tables, inside their transaction.",
+)
 .declared();
 
-/// Which eligibility policy is in force.
-pub static ACTIVE_POLICY: Keyspace = Keyspace {
-    name: "active eligibility policy",
-    template: "eligibility-index:{tenant}:active-policy",
+/// What a pointer is apart from its name, its row and its event.
+const POINTER: Keyspace = Keyspace {
+    name: "",
+    template: "",
     dimensions: &[TENANT],
     slot: Slot::ByKey,
     owner: Owner::One(Service::Quote),
     readers: &[],
     workload: Workload::Summary,
+    authority: Authority::Table(""),
+    coherence: Coherence::EventInvalidated(&[]),
+    audit: Audit::Compared,
+    revalidation: Revalidation::BeforeCommit,
+    ttl: Ttl {
+        soft: Duration::from_mins(1),
+        hard: Duration::from_mins(1),
+        negative: Some(Duration::from_secs(5)),
+        tombstone: Some(Duration::from_mins(1)),
+        jitter_percent: 10,
+    },
+    loading: Some(LoadLimits { timeout: Duration::from_secs(4), lease: Duration::from_secs(5), at_once: 16 }),
+    schema: SchemaVersions { current: 1, oldest_readable: 1 },
+    size: SizeLimit { max_bytes: KIB, compress_above_bytes: KIB },
+    exposure: Exposure::Public,
+    heat: Heat::Even,
+    on_unavailable: OnUnavailable::FallBackToAuthority,
+    correctness: "",
+};
+
+/// Which eligibility policy is in force.
+pub static ACTIVE_POLICY: Keyspace = Keyspace {
+    name: "active eligibility policy",
+    template: "eligibility-index:{tenant}:active-policy",
     authority: Authority::Table("quote.active_eligibility_policy"),
     coherence: Coherence::EventInvalidated(&[InvalidatingEvent {
         event_type: "PolicyChanged",
         versioned_by: "eligibilityPolicy",
     }]),
-    audit: Audit::Compared,
-    revalidation: Revalidation::BeforeCommit,
-    ttl: pointer_ttl(),
-    loading: Some(LoadLimits { timeout: Duration::from_secs(4), lease: Duration::from_secs(5), at_once: 16 }),
-    schema: SchemaVersions { current: 1, oldest_readable: 1 },
-    size: SizeLimit { max_bytes: KIB, compress_above_bytes: KIB },
-    exposure: Exposure::Public,
     heat: Heat::Hot,
-    on_unavailable: OnUnavailable::FallBackToAuthority,
     correctness: "An answer names the policy it was given by; commands read the pointer from its row.",
+    ..POINTER
 }
 .declared();
 
@@ -116,34 +124,12 @@ pub static CUSTOMER_VERSION: Keyspace = Keyspace {
     name: "customer version pointer",
     template: "customer-version:{tenant}:customer:{customerId}",
     dimensions: &[TENANT, Dimension::id("customerId")],
-    slot: Slot::ByKey,
-    owner: Owner::One(Service::Quote),
-    readers: &[],
-    workload: Workload::Summary,
     authority: Authority::Table("quote.customer"),
     coherence: Coherence::EventInvalidated(&[CUSTOMER_CHANGED]),
-    audit: Audit::Compared,
-    revalidation: Revalidation::BeforeCommit,
-    ttl: pointer_ttl(),
-    loading: Some(LoadLimits { timeout: Duration::from_secs(4), lease: Duration::from_secs(5), at_once: 16 }),
-    schema: SchemaVersions { current: 1, oldest_readable: 1 },
-    size: SizeLimit { max_bytes: KIB, compress_above_bytes: KIB },
-    exposure: Exposure::Public,
-    heat: Heat::Even,
-    on_unavailable: OnUnavailable::FallBackToAuthority,
     correctness: "It only says how new a cached verdict must be; commands read the customer's row.",
+    ..POINTER
 }
 .declared();
-
-const fn pointer_ttl() -> Ttl {
-    Ttl {
-        soft: Duration::from_mins(1),
-        hard: Duration::from_mins(1),
-        negative: Some(Duration::from_secs(5)),
-        tombstone: Some(Duration::from_mins(1)),
-        jitter_percent: 10,
-    }
-}
 
 /// The keyspaces of this domain.
 pub(crate) static KEYSPACES: &[&Keyspace] = &[&ELIGIBLE, &NOT_ELIGIBLE, &ACTIVE_POLICY, &CUSTOMER_VERSION];

@@ -32,6 +32,11 @@ pub fn config(url: &str) -> RedisConfig {
     RedisConfig { key_prefix: format!("{}:", dev_stack::test::unique_name("cache")), ..RedisConfig::at(url) }
 }
 
+/// The same with time for every command.
+pub fn patient(url: &str) -> RedisConfig {
+    RedisConfig { timeout: PATIENCE, ..config(url) }
+}
+
 /// A plain connection; it comes back with its server.
 pub async fn plain(url: &str) -> Client {
     let config = Config::from_url(url).expect("a Redis URL");
@@ -43,11 +48,15 @@ pub async fn plain(url: &str) -> Client {
 
 impl RedisSubject {
     pub async fn at(url: &str) -> Self {
-        Self::over(&RedisConfig { timeout: PATIENCE, ..config(url) }).await
+        Self::over(&patient(url)).await
     }
 
     pub async fn over(config: &RedisConfig) -> Self {
-        let store = RedisStore::connect(config).expect("a Redis URL");
+        Self::of(RedisStore::connect(config).expect("a Redis URL"), config).await
+    }
+
+    /// Waits until the store has its connections.
+    pub async fn of(store: RedisStore, config: &RedisConfig) -> Self {
         cache_engine::contract::until("a connection of every pool", async || {
             store.state().iter().all(|pool| pool.connected)
         })

@@ -11,20 +11,14 @@ use cache_ports::{
 use chrono::{DateTime, Utc};
 use kernel::{ContentHash, QuoteId, Version};
 use serde::Serialize;
-use service_runtime::{
-    ApiResult, Caller, CommandResponse, IfMatch, PathId, Problem, ProblemDocument, TenantTx, Valid, idempotent,
-    parse_valid,
-};
+use service_runtime::{ApiResult, Caller, IfMatch, PathId, Problem, ProblemDocument, TenantTx, Valid, parse_valid};
 use utoipa::ToSchema;
 
-use super::{State, draft_bodies::DraftEditsBody, respond::drop_soon};
+use super::{State, draft_bodies::DraftEditsBody, respond::change_and_report};
 use crate::{
     commands::{self, Actor, Target},
     queries::{self, Standing},
-    rules::{
-        transitions::{Command, permit},
-        visibility::{in_full, shown_to},
-    },
+    rules::transitions::{Command, permit},
 };
 
 /// What became of edits.
@@ -86,8 +80,9 @@ impl DraftReport {
         }
     }
 
-    fn saving(quote_version: Version, quote: QuoteSummary) -> Self {
-        Self { saved: Some(true), quote: Some(quote), ..Self::without_edits(quote_version, BufferState::Empty) }
+    fn saving(quote: QuoteSummary) -> Self {
+        let without = Self::without_edits(quote.version, BufferState::Empty);
+        Self { saved: Some(true), quote: Some(quote), ..without }
     }
 
     fn holding(quote_version: Version, edits: UnsavedEdits, expires_at: Option<DateTime<Utc>>) -> Self {
@@ -162,15 +157,18 @@ pub async fn unsaved_edits(
 ) -> ApiResult<Json<DraftReport>> {
     caller.require(Command::Edit.roles())?;
     let version = standing(&service, &caller, id).await?.version;
-    let now = service.runtime.clock.now();
-    let report = match service.runtime.caches.draft.unsaved(&caller.tenant, owner(&caller, id)).await {
+    Ok(Json(waiting(&service, &caller, id, version).await))
+}
+
+/// What waits of the caller's edits.
+async fn waiting(service: &State, caller: &Caller, quote: QuoteId, version: Version) -> DraftReport {
+    match service.runtime.caches.draft.unsaved(&caller.tenant, owner(caller, quote)).await {
         Unsaved::Kept(KeptEdits { edits, remaining, .. }) => {
-            DraftReport::holding(version, edits, Some(now + remaining))
+            DraftReport::holding(version, edits, Some(service.runtime.clock.now() + remaining))
         }
         Unsaved::Nothing => DraftReport::without_edits(version, BufferState::Empty),
         Unsaved::Away => DraftReport::without_edits(version, BufferState::Away),
-    };
-    Ok(Json(report))
+    }
 }
 
 /// Saves the waiting edits into the quote, over exactly the version they were made on. Refused, they go on waiting.
@@ -225,19 +223,8 @@ const fn target(quote_id: QuoteId, edits: &UnsavedEdits) -> Target {
 /// The command that saves: the same whether the edits waited or not.
 async fn save(service: &State, caller: &Caller, target: Target, body: DraftEditsBody) -> Response {
     let edits = body.into_edits();
-    let mut changed = None;
-    let run = async |tx: &mut TenantTx| {
-        let quote = commands::apply_edits(tx, &Actor::from(caller), target, edits).await?;
-        changed = Some((quote.id, [quote.revision.no], quote.version));
-        let shown = shown_to(caller.roles, service.runtime.clock.now(), in_full(&quote));
-        let report = DraftReport::saving(quote.version, shown);
-        Ok::<_, Problem>(CommandResponse::ok(&report)?.version(quote.version))
-    };
-    let response = idempotent(&service.runtime, caller, None, "quote.saveDraft", &(), run).await;
-    if let Some(changed) = changed.filter(|_| response.status().is_success()) {
-        drop_soon(service, caller, changed);
-    }
-    response
+    let command = async |tx: &mut TenantTx, actor: &Actor| commands::apply_edits(tx, actor, target, edits).await;
+    change_and_report(service, caller, None, "quote.saveDraft", &(), command, DraftReport::saving).await
 }
 
 /// Forgets the caller's waiting edits; the quote stays as it is.
@@ -256,13 +243,6 @@ pub async fn discard_edits(
     if let Unsaved::Kept(kept) = buffer.unsaved(&caller.tenant, owner).await {
         buffer.forget(&caller.tenant, owner, &kept.mark).await;
     }
-    let now = service.runtime.clock.now();
-    Ok(Json(match buffer.unsaved(&caller.tenant, owner).await {
-        // They could not be forgotten, or newer ones were sent meanwhile.
-        Unsaved::Kept(KeptEdits { edits, remaining, .. }) => {
-            DraftReport::holding(version, edits, Some(now + remaining))
-        }
-        Unsaved::Nothing => DraftReport::without_edits(version, BufferState::Empty),
-        Unsaved::Away => DraftReport::without_edits(version, BufferState::Away),
-    }))
+    // Some wait still where they could not be forgotten, or newer ones were sent meanwhile.
+    Ok(Json(waiting(&service, &caller, id, version).await))
 }
