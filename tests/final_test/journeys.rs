@@ -4,6 +4,7 @@
 //! what the run without a cache was told.
 
 mod catalog;
+mod eligibility;
 mod prices;
 mod sale;
 mod shortage;
@@ -18,7 +19,7 @@ use sqlx::PgPool;
 use crate::visitor::{Request, SELLER, Scene, Tenants, Visitor};
 
 /// Names of the journeys, as the page has them.
-pub const NAMES: [&str; 6] = ["catalog", "prices", "sale", "cancellation", "shortage", "strangers"];
+pub const NAMES: [&str; 7] = ["catalog", "prices", "eligibility", "sale", "cancellation", "shortage", "strangers"];
 
 /// Far beyond what anything here takes; only a broken product reaches it.
 const LIMIT: Duration = Duration::from_mins(2);
@@ -42,6 +43,7 @@ pub async fn live(visitor: &Visitor<'_>, far: Far) -> Result<()> {
         return Ok(());
     }
     let shop = sale::open(visitor.scene("sale"), goods, book).await.context("sale")?;
+    eligibility::restrict_and_allow(visitor.scene("eligibility"), &shop).await.context("eligibility")?;
     let sold = sale::sell(visitor.scene("sale"), &shop).await.context("sale")?;
     sale::take_back(visitor.scene("cancellation"), &shop, &sold).await.context("cancellation")?;
     shortage::run_out(visitor.scene("shortage"), &shop).await.context("shortage")?;

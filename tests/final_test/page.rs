@@ -32,7 +32,8 @@ const TAIL: &str = "
 A lie that never strikes fails the test, as does one that changes an answer; only for a lock that somebody holds no journey
 asks, and the contract suite does. The test is seen red with a guard switched off:
 without the check of identity it notices another tenant's and another id's values, without the check of demanded versions it
-notices old ones. Which case of the contract suite notices which missing guard is in [guards.md](guards.md).
+notices old ones. Not asked for are those of which an answer says what just is in the store: drafts that wait, counts, streams,
+and locks, which the contract suite holds to the same lies. Which case of the contract suite notices which missing guard is in [guards.md](guards.md).
 
 Words between the memories of processes (Pub/Sub) that are dropped, doubled or out of order are lied about where they are
 tested, in the contract suite of `cache-engine`. What the client library makes of cut connections, lost replies and error

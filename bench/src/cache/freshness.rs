@@ -15,7 +15,10 @@ use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::Options;
+use super::{
+    Options,
+    timing::{micros, note},
+};
 use crate::{
     process::ServerProcess,
     product::{Caching, Surroundings},
@@ -63,8 +66,8 @@ pub async fn run(options: &Options) -> Result<String> {
     }
     let publications = publications(&api(WRITER_PORT)).await?;
     for (way, port) in WAYS {
-        let micros = activations(&api(port), &reader, &publications, options.changes).await?;
-        line(&mut text, "active publication in a process's memory", way, &micros);
+        let took = activations(&api(port), &reader, &publications, options.changes).await?;
+        line(&mut text, "active publication in a process's memory", way, &took);
     }
     for process in processes {
         process.stop().await?;
@@ -77,11 +80,11 @@ fn base(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 
-fn line(text: &mut String, what: &str, way: &str, micros: &Histogram<u64>) {
+fn line(text: &mut String, what: &str, way: &str, took: &Histogram<u64>) {
     #[expect(clippy::cast_precision_loss, reason = "microseconds of a few seconds")]
     let millis = |micros: u64| micros as f64 / 1_000.0;
-    let (p50, p99) = (millis(micros.value_at_quantile(0.5)), millis(micros.value_at_quantile(0.99)));
-    let _ = writeln!(text, "| {what}, {way} | {p50:.1} | {p99:.1} | {:.1} |", millis(micros.max()));
+    let (p50, p99) = (millis(took.value_at_quantile(0.5)), millis(took.value_at_quantile(0.99)));
+    let _ = writeln!(text, "| {what}, {way} | {p50:.1} | {p99:.1} | {:.1} |", millis(took.max()));
 }
 
 /// A draft with one line, as it was last answered.
@@ -111,7 +114,7 @@ impl Quote {
 
 /// Another quantity, again and again; the reader fills the cache before each change.
 async fn quote_changes(writer: &Api, reader: &Api, mut quote: Quote, changes: u64) -> Result<Histogram<u64>> {
-    let mut micros = Histogram::new(3)?;
+    let mut took = micros()?;
     for number in 0..changes {
         seen(reader, &quote.path, "version", &quote.version).await?;
         let etag = format!("\"{}\"", quote.version);
@@ -120,9 +123,9 @@ async fn quote_changes(writer: &Api, reader: &Api, mut quote: Quote, changes: u6
         let headers = [("If-Match", etag.as_str()), ("Content-Type", "application/merge-patch+json")];
         quote.version = writer.send("PATCH", &quote.line, &headers, Some(change)).await?["version"].clone();
         seen(reader, &quote.path, "version", &quote.version).await?;
-        micros.record(u64::try_from(sent.elapsed().as_micros())?)?;
+        note(&mut took, sent.elapsed());
     }
-    Ok(micros)
+    Ok(took)
 }
 
 /// Two publications. The same content would be the same publication, so the second has one offering more.
@@ -141,16 +144,16 @@ async fn publications(api: &Api) -> Result<[String; 2]> {
 
 /// The publications take turns, beginning with the one that is not in force.
 async fn activations(writer: &Api, reader: &Api, publications: &[String; 2], changes: u64) -> Result<Histogram<u64>> {
-    let mut micros = Histogram::new(3)?;
+    let mut took = micros()?;
     let active = reader.send("GET", ACTIVE, &[], None).await?["publicationId"].clone();
     let others = publications.iter().filter(|id| active != **id).chain(publications.iter().filter(|id| active == **id));
     for id in others.cycle().take(usize::try_from(changes)?) {
         let sent = Instant::now();
         writer.send("POST", &format!("/catalog/v1/publications/{id}/activate"), &[], None).await?;
         seen(reader, ACTIVE, "publicationId", &json!(id)).await?;
-        micros.record(u64::try_from(sent.elapsed().as_micros())?)?;
+        note(&mut took, sent.elapsed());
     }
-    Ok(micros)
+    Ok(took)
 }
 
 /// Reads until `field` is `wanted`; from then on it is cached.

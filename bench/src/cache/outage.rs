@@ -14,7 +14,10 @@ use dev_stack::{Component, Need};
 use hdrhistogram::Histogram;
 use tokio::{task::JoinSet, time::sleep_until};
 
-use super::Options;
+use super::{
+    Options,
+    timing::{micros, note},
+};
 use crate::{
     product::{Caching, Surroundings},
     seed::{self, Seeded},
@@ -77,14 +80,14 @@ impl Observer {
     fn new() -> Result<Self> {
         let mut notes = Vec::new();
         for _ in Moment::ALL {
-            notes.push(Mutex::new(Notes { micros: Histogram::new(3)?, wrong: 0 }));
+            notes.push(Mutex::new(Notes { micros: micros()?, wrong: 0 }));
         }
         Ok(Self { notes })
     }
 
     fn note(&self, moment: Moment, took: Duration, right: bool) {
         let mut notes = self.notes[moment as usize].lock().unwrap_or_else(PoisonError::into_inner);
-        notes.micros.saturating_record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        note(&mut notes.micros, took);
         notes.wrong += u64::from(!right);
     }
 

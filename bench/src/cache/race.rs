@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use super::{
     redis::{connect, store},
     rival::CacheAside,
-    timing::rate,
+    timing::{micros, note, rate},
 };
 use crate::report::Spread;
 
@@ -114,7 +114,7 @@ struct Seen {
 
 impl Seen {
     fn nothing() -> Result<Self> {
-        Ok(Self { reads: 0, stale: 0, failures: 0, micros: Histogram::new(3)? })
+        Ok(Self { reads: 0, stale: 0, failures: 0, micros: micros()? })
     }
 }
 
@@ -129,7 +129,7 @@ async fn reader(way: Way, world: Arc<World>, process: usize, until: Instant) -> 
             Err(_) => seen.failures += 1,
         }
         seen.reads += 1;
-        seen.micros.saturating_record(u64::try_from(began.elapsed().as_micros())?);
+        note(&mut seen.micros, began.elapsed());
     }
     Ok(seen)
 }

@@ -48,6 +48,8 @@ pub struct Redis {
     publication: PublicationId,
     offerings: Vec<OfferingId>,
     keys: Vec<String>,
+    /// Keys that are written: a write of a measurement is of no age that a reader would believe.
+    written: Vec<String>,
     frame: Bytes,
     /// Where the bare client keeps the document as plain JSON.
     plain_keys: Vec<String>,
@@ -111,12 +113,25 @@ impl Redis {
         let key = |offering: &OfferingId| offering_key(&tenant, publication, *offering, "en").text();
         let keys: Vec<String> = offerings.iter().map(key).collect();
         let store = store(url).await?;
+        let written = offerings.iter().map(|_| key(&OfferingId::generate())).collect();
         let plain_keys: Vec<String> = (0..KEYS).map(|number| format!("plain:{number}")).collect();
         let read_script = Script::from_lua("return {redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])}");
         read_script.load(&clients[0]).await?;
         let (next, frame) = (AtomicUsize::new(0), Bytes::new());
-        let mut redis =
-            Self { tenant, caches, clients, next, store, publication, offerings, keys, frame, plain_keys, read_script };
+        let mut redis = Self {
+            tenant,
+            caches,
+            clients,
+            next,
+            store,
+            publication,
+            offerings,
+            keys,
+            written,
+            frame,
+            plain_keys,
+            read_script,
+        };
         let json = Bytes::from(serde_json::to_vec(&document()?)?);
         for key in &redis.plain_keys {
             let () = redis.client().set(key, json.clone(), None, None, false).await?;
@@ -140,6 +155,10 @@ impl Redis {
 
     fn place(&self, number: usize) -> Place<'_> {
         Place { workload: Workload::Catalog, key: &self.keys[number % KEYS] }
+    }
+
+    fn written(&self, number: usize) -> Place<'_> {
+        Place { workload: Workload::Catalog, key: &self.written[number % KEYS] }
     }
 
     /// GET.
@@ -201,19 +220,19 @@ impl Redis {
     /// SET with a life.
     pub async fn set(&self, number: usize) -> Result<()> {
         let life = Some(Expiration::PX(i64::try_from(LIFE.as_millis())?));
-        Ok(self.client().set(&self.keys[number % KEYS], self.frame.clone(), life, None, false).await?)
+        Ok(self.client().set(&self.written[number % KEYS], self.frame.clone(), life, None, false).await?)
     }
 
     /// DEL.
     pub async fn delete(&self, number: usize) -> Result<()> {
-        self.client().del::<i64, _>(&self.keys[number % KEYS]).await?;
+        self.client().del::<i64, _>(&self.written[number % KEYS]).await?;
         Ok(())
     }
 
     /// Takes the lease of an empty key.
     pub async fn lease(&self, number: usize) -> Result<()> {
         let request = LeaseRequest { token: token(number), ttl: LIFE, over: None };
-        let reply = self.store.lease(self.place(number), request).await?;
+        let reply = self.store.lease(self.written(number), request).await?;
         ensure!(matches!(reply, LeaseReply::Granted { .. }), "the lease was not granted: {reply:?}");
         Ok(())
     }
@@ -222,14 +241,14 @@ impl Redis {
     pub async fn fill(&self, number: usize) -> Result<()> {
         let version = Version::new(3);
         let request = FillRequest { token: token(number), version, frame: &self.frame, ttl: LIFE };
-        let reply = self.store.fill(self.place(number), request).await?;
+        let reply = self.store.fill(self.written(number), request).await?;
         ensure!(reply == FillReply::Stored, "the fill was refused: {reply:?}");
         Ok(())
     }
 
     /// Invalidates a filled key.
     pub async fn invalidate(&self, number: usize) -> Result<()> {
-        let reply = self.store.invalidate(self.place(number), Version::new(4), LIFE).await?;
+        let reply = self.store.invalidate(self.written(number), Version::new(4), LIFE).await?;
         ensure!(reply == InvalidateReply::Tombstoned, "nothing was invalidated: {reply:?}");
         Ok(())
     }

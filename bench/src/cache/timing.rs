@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::Result;
+use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
 
 /// Between two looks at the clock, where one call is shorter than a look.
@@ -84,8 +85,34 @@ where
     Ok(began.elapsed().as_secs_f64())
 }
 
+/// An empty histogram of microseconds. What took longer than a minute counts as a minute.
+pub fn micros() -> Result<Histogram<u64>> {
+    /// `Histogram::new` begins with room for two milliseconds, at which `saturating_record` cuts off.
+    const LONGEST: Duration = Duration::from_mins(1);
+    Ok(Histogram::new_with_bounds(1, u64::try_from(LONGEST.as_micros())?, 3)?)
+}
+
+/// Notes a duration.
+pub fn note(micros: &mut Histogram<u64>, took: Duration) {
+    micros.saturating_record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+}
+
 /// Calls over time.
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
 pub fn rate(calls: usize, time: Duration) -> f64 {
     calls as f64 / time.as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_took_seconds_is_not_cut_short() {
+        let mut took = micros().unwrap();
+        note(&mut took, Duration::from_secs(5));
+        assert!(took.equivalent(took.max(), 5_000_000), "{}", took.max());
+        note(&mut took, Duration::from_hours(1));
+        assert!(took.max() >= 60_000_000);
+    }
 }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::{
     guards::Guards,
     hints::{HintBus, Hints, MemoryState, PublisherId},
+    hot_keys::{AllHotKeys, HotKey},
     ports,
     store::ByteStore,
 };
@@ -49,6 +50,7 @@ pub(crate) struct Core {
     pub(crate) config: EngineConfig,
     pub(crate) hints: Option<Hints>,
     pub(crate) guards: Guards,
+    pub(crate) hot_keys: AllHotKeys,
     began: Instant,
 }
 
@@ -56,7 +58,7 @@ impl Core {
     pub(crate) fn new(guards: Guards, store: Arc<dyn ByteStore>, config: EngineConfig) -> Self {
         let began = Instant::now();
         let hints = config.hints.clone().map(|bus| Hints::new(bus, config.publisher, began));
-        Self { store, config, hints, guards, began }
+        Self { store, config, hints, guards, hot_keys: AllHotKeys::default(), began }
     }
 
     /// Milliseconds since the engine was built, by a clock that never goes back.
@@ -89,6 +91,12 @@ impl Engine {
     /// How the memories that hints reach are doing.
     pub fn memories(&self) -> Vec<MemoryState> {
         self.core.hints.as_ref().map(Hints::states).unwrap_or_default()
+    }
+
+    /// The keys this process is asked for most, so many of each keyspace; estimated from a sample. They name tenants and ids: not
+    /// for metrics, and for nobody outside.
+    pub fn hot_keys(&self, most: usize) -> Vec<HotKey> {
+        self.core.hot_keys.hottest(most)
     }
 
     /// Says goodbye to the other processes, before this one ends. Not needed for anything to stay right: without it they notice

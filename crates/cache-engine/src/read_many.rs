@@ -43,6 +43,9 @@ impl<T: Cached + Clone> Split<T> {
         }
         let addresses: Vec<_> =
             keys.iter().map(|(yes, no)| (Arc::new(Address::of(yes)), Arc::new(Address::of(no)))).collect();
+        for (yes, _) in &addresses {
+            self.yes.hot_keys.note(|| yes.text.clone());
+        }
         let texts: Vec<&str> = addresses.iter().flat_map(|(yes, no)| [yes.text.as_str(), no.text.as_str()]).collect();
         let stored = self.yes.core.store.read_many(self.yes.keyspace.workload, &texts).await;
         let part = |at: usize| part(&stored, at);

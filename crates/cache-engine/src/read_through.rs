@@ -22,6 +22,7 @@ use crate::{
     frame::{self, Content, HEADER_BYTES, Life, Oversize, Rejection, Verdict, judge_by},
     guards::Guard,
     hints::{KeyHash, Told},
+    hot_keys::HotKeys,
     memory_tier::{Keep, MemoryTier, Ticket},
     meters::Meters,
     store::{Place, StoreError, Stored},
@@ -43,6 +44,7 @@ pub(crate) struct ReadThrough<T> {
     /// Which values are kept here; absent where all are.
     pub(crate) keeps: Option<fn(&T) -> bool>,
     pub(crate) meters: Meters,
+    pub(crate) hot_keys: Arc<HotKeys>,
 }
 
 /// A key, written out: in the store's form and in this process's.
@@ -125,6 +127,7 @@ impl<T: Cached> ReadThrough<T> {
             admission: Semaphore::new(limits.at_once as usize),
             keeps,
             meters: Meters::of(keyspace),
+            hot_keys: core.hot_keys.of(keyspace),
         })
     }
 
@@ -148,6 +151,7 @@ impl<T: Cached> ReadThrough<T> {
         load: Load<'a, T>,
     ) -> Read<'a, T> {
         debug_assert_eq!(key.keyspace().name, self.keyspace.name);
+        self.hot_keys.note(|| key.text());
         let packed = key.packed();
         if let Some(tier) = &self.tier
             && let Some(served) = tier.get(&packed, min, self.core.now_ms())

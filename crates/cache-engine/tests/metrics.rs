@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use cache_engine::{
-    NoStore,
+    Engine, EngineConfig, NoStore,
     contract::{
         MemorySubject, Subject,
         authority::Authority,
@@ -95,6 +95,31 @@ fn hits_misses_fills_and_invalidations_are_counted_by_keyspace() {
         shows(&page, &format!("cache_rate_checks_total{{{labels}}} 1"));
     }
     assert!(!page.contains(tenant.as_str()) && !page.contains("canary-actor"), "{page}");
+}
+
+/// Three of four readers ask for the same key: a sample finds it, whoever looks into the process is told, the metrics only learn
+/// its share.
+#[test]
+fn the_key_that_most_ask_for_is_found_and_the_metrics_learn_its_share_alone() {
+    let (popular, others) = (new_tenant(), [(); 97].map(|()| new_tenant()));
+    let driver = drivers::all()[0];
+    let mut hottest = Vec::new();
+    let page = scraped(async || {
+        let engine = Engine::new(MemorySubject::default().store(), EngineConfig::default());
+        let (caches, authority) = (engine.caches(), Authority::with(1));
+        for round in 0..20_000 {
+            let tenant = if round % 4 == 0 { &others[round % others.len()] } else { &popular };
+            driver.get(&caches, tenant, &authority).await;
+        }
+        hottest = engine.hot_keys(1);
+    });
+    assert_eq!(hottest.len(), 1, "only one keyspace was read: {hottest:?}");
+    assert_eq!((hottest[0].keyspace, &hottest[0].key), (driver.keyspace.name, &(driver.key)(&popular, 1)));
+    assert!((0.5..1.0).contains(&hottest[0].share), "{hottest:?}");
+    let share =
+        page.lines().find_map(|line| line.strip_prefix(r#"cache_hottest_key_share{keyspace="catalog offering"} "#));
+    assert_eq!(share.and_then(|share| share.parse().ok()), Some(hottest[0].share), "{page}");
+    assert!(!page.contains(popular.as_str()), "{page}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::Context;
 use cache_engine::{
-    ByteStore, Engine, EngineConfig, KeyScan, MemoryStore, NoStore,
+    ByteStore, Engine, EngineConfig, HotKey, KeyScan, MemoryStore, NoStore,
     hints::{HintBus, LocalHints, MemoryState},
 };
 use cache_ports::Caches;
@@ -127,6 +127,8 @@ impl Parts {
         let cursors = CursorSigner::from_config(&config.runtime.cursors);
         let shown = engine.clone();
         health.shows("memory", Arc::new(move || memories(&shown)));
+        let shown = engine.clone();
+        health.shows("hotKeys", Arc::new(move || hot_keys(&shown)));
         Ok(Self {
             identity,
             caches: engine.caches(),
@@ -210,4 +212,12 @@ fn memories(engine: &Engine) -> Value {
         (state.keyspace.to_owned(), told)
     };
     Value::Object(engine.memories().into_iter().map(memory).collect())
+}
+
+/// What this process is asked for most.
+fn hot_keys(engine: &Engine) -> Value {
+    /// Of each keyspace.
+    const SHOWN: usize = 3;
+    let key = |hot: HotKey| json!({ "keyspace": hot.keyspace, "key": hot.key, "share": hot.share });
+    Value::Array(engine.hot_keys(SHOWN).into_iter().map(key).collect())
 }

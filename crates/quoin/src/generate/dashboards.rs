@@ -13,7 +13,7 @@ const HEIGHT: usize = 8;
 type Panel = (&'static str, &'static str, &'static str, &'static str);
 
 /// What the cache does.
-const CACHE: [Panel; 15] = [
+const CACHE: [Panel; 16] = [
     ("How much does it help?", "percentunit", "keyspace:cache_hit_ratio:rate5m", "{{keyspace}}"),
     ("Which tier answers?", "ops", "sum by (tier) (rate(cache_hits_total[5m]))", "{{tier}}"),
     ("Why does it miss?", "ops", "sum by (reason) (rate(cache_misses_total[5m]))", "{{reason}}"),
@@ -51,6 +51,12 @@ const CACHE: [Panel; 15] = [
         "Who waits for another's load?",
         "ops",
         "sum by (keyspace) (rate(cache_single_flight_waits_total[5m]))",
+        "{{keyspace}}",
+    ),
+    (
+        "Which part of its reads has a keyspace's hottest key?",
+        "percentunit",
+        "max by (keyspace) (cache_hottest_key_share)",
         "{{keyspace}}",
     ),
     ("Who is slowed down?", "ops", "sum by (policy) (rate(cache_rate_limited_total[5m]))", "{{policy}}"),
