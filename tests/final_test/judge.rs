@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Fields that say when an answer was computed; a cache shows them as they were then, for as long as it keeps the answer.
-const STAMPS: [&str; 2] = ["generatedAt", "calculatedAt"];
+const STAMPS: [&str; 3] = ["generatedAt", "calculatedAt", "evaluatedAt"];
 /// A field that is counted from such a stamp.
 const COUNTED: &str = "expiresAt";
 /// A position in a list; sealed, so that nothing in it can be compared.
