@@ -11,7 +11,6 @@ use uuid::Uuid;
 
 use crate::PROGRAM;
 
-const POLICY: &str = "/quote/v1/eligibility-policy";
 const CHECKS: &str = "/quote/v1/eligibility-checks";
 
 fn verdicts(report: &Value) -> Vec<bool> {
