@@ -2,6 +2,7 @@
 //!
 //! A bad call proves something only if the good one beside it is let in: whatever is refused is refused for its one fault.
 
+mod access;
 pub mod bodies;
 mod eligibility;
 mod sales;
@@ -72,6 +73,9 @@ pub async fn set(world: &World, operation: &Operation) -> Result<Good> {
 async fn needs(world: &World, operation: &Operation) -> Result<Needs> {
     let name = operation.name();
     if let Some(needs) = sales::needs(world, operation).await? {
+        return Ok(needs);
+    }
+    if let Some(needs) = access::needs(world, operation).await? {
         return Ok(needs);
     }
     if let Some(needs) = eligibility::needs(world, operation).await? {

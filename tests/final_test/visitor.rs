@@ -141,6 +141,11 @@ impl Request {
         Self::of(who, Method::PUT, path.into(), Some(body), true)
     }
 
+    /// A command.
+    pub fn delete(who: &'static str, path: impl Into<String>) -> Self {
+        Self::of(who, Method::DELETE, path.into(), None, true)
+    }
+
     fn of(who: &'static str, method: Method, path: String, body: Option<Value>, changes: bool) -> Self {
         Self { who, method, path, headers: Vec::new(), body, rule: Rule::Exact, sorted_by: None, changes }
     }

@@ -51,6 +51,7 @@ async fn read_everything(shop: &Shop, quote: &Value, order: &Value) -> Result<()
         format!("/order/v1/orders/{}", text(order, "/id")),
         format!("/order/v1/orders/{}/workflow", text(order, "/id")),
         format!("/inventory/v1/products/{lamp}/stock?consistency=bounded"),
+        "/quote/v1/access-profile".to_owned(),
     ] {
         get(&shop.seller, &path).await.with_context(|| path)?;
     }

@@ -2,6 +2,7 @@
 //!
 //! Every test has a database, a tenant, topics and keys of its own, so they run side by side.
 
+mod access;
 mod alone;
 mod audit;
 mod eligibility;

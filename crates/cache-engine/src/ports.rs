@@ -2,6 +2,7 @@
 //!
 //! Owns which keyspace serves which method. Must never hold a rule that belongs to all of them.
 
+mod access;
 mod catalog;
 mod counters;
 mod draft;
@@ -30,6 +31,7 @@ pub(crate) fn all(core: &Arc<Core>) -> Caches {
         quote: Arc::new(quote::Quotes::over(core)),
         draft: Arc::new(draft::Drafts::over(core)),
         eligibility: Arc::new(eligibility::Eligibility::over(core)),
+        access: Arc::new(access::Access::over(core)),
         order: Arc::new(order::Orders::over(core)),
         inventory: Arc::new(inventory::Inventory::over(core)),
         idempotency: Arc::new(idempotency::Idempotency::over(core)),

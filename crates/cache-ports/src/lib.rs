@@ -4,6 +4,7 @@
 //! review. One module a domain: its port, its `keyspaces` with their key builders, its cached value types. A service
 //! holds [`Caches`] and reads `caches.catalog.offering(…)`. Must never know a store, a Redis command or a service's crate.
 
+pub mod access;
 pub mod catalog;
 pub mod coordination;
 pub mod counters;
@@ -24,6 +25,7 @@ mod read;
 
 use std::sync::Arc;
 
+pub use access::AccessCache;
 pub use catalog::CatalogCache;
 pub use coordination::{
     CachedResponse, FastIdempotencyCache, LockAttempt, LockKey, LockLease, MAX_RATE_CHECKS, MAX_UNIT_MICROS,
@@ -56,6 +58,8 @@ pub struct Caches {
     pub draft: Arc<dyn DraftBuffer>,
     /// What customers may have.
     pub eligibility: Arc<dyn EligibilityCache>,
+    /// What subjects may approve.
+    pub access: Arc<dyn AccessCache>,
     /// Order summaries.
     pub order: Arc<dyn OrderCache>,
     /// Stock.

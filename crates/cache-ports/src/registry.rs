@@ -7,7 +7,7 @@ mod access;
 mod review;
 
 use crate::{
-    catalog, coordination, counters, draft, eligibility, inventory,
+    access as access_profiles, catalog, coordination, counters, draft, eligibility, inventory,
     keyspace::{Audit, Keyspace, Owner, Service},
     order, pricing, quote, streams,
 };
@@ -23,6 +23,7 @@ pub fn all() -> impl Iterator<Item = &'static Keyspace> {
         pricing::keyspaces::KEYSPACES,
         quote::keyspaces::KEYSPACES,
         draft::keyspaces::KEYSPACES,
+        access_profiles::keyspaces::KEYSPACES,
         order::keyspaces::KEYSPACES,
         inventory::keyspaces::KEYSPACES,
         coordination::keyspaces::KEYSPACES,

@@ -166,8 +166,16 @@ impl UserKey {
         Self(ContentHash::of_bytes(format!("{tenant}\n{subject}").as_bytes()))
     }
 
-    pub(crate) const fn hash(&self) -> ContentHash {
+    /// The hash.
+    pub const fn hash(&self) -> ContentHash {
         self.0
+    }
+}
+
+/// Of a user known by the hash alone, as from a key.
+impl From<ContentHash> for UserKey {
+    fn from(hash: ContentHash) -> Self {
+        Self(hash)
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use cache_ports::{
     LockKey, RateAlgorithm, RateCheck, RateDimension, RatePolicy,
+    access::keyspaces as access,
     catalog::keyspaces as catalog,
     coordination::keyspaces as coordination,
     counters::{LiveCount, keyspaces as counters},
@@ -275,6 +276,8 @@ fn texts(from: &Ingredients) -> Vec<(&'static str, String, String, Option<Vec<u8
         describe(eligibility::not_eligible_key(tenant, &asked, (*b).into()), format!("{tenant:?}{version} {a}{b}")),
         describe(eligibility::active_policy_key(tenant), format!("{tenant:?}")),
         describe(eligibility::customer_version_key(tenant, (*a).into()), format!("{tenant:?}{a}")),
+        describe(access::access_profile_key(tenant, &UserKey::from(*h), version), format!("{tenant:?}{h}{version}")),
+        describe(access::active_access_policy_key(tenant), format!("{tenant:?}")),
         describe(pricing::price_book_key(tenant, (*a).into(), version), format!("{tenant:?}{a}{version}")),
         describe(pricing::price_book_version_key(tenant, (*a).into()), format!("{tenant:?}{a}")),
         describe(pricing::preview_key(tenant, (*a).into(), *h, *g), format!("{tenant:?}{a}{h}{g}")),

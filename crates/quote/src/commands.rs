@@ -3,6 +3,7 @@
 //! Every command goes the same way: lock → read → compare the version → ask the rules → store → append the event. Nothing
 //! here reads a cache, and nothing calls another service while a row is locked.
 
+mod access;
 mod decide;
 mod draft;
 mod edits;
@@ -27,6 +28,7 @@ use crate::{
     store::quotes::{self, Moved, Note},
 };
 
+pub use access::{NewAccessPolicy, SubjectAccess, put_access_policy, restore_access, revoke_access};
 pub use decide::{Decision, approve, recall, reject, submit};
 pub use draft::{AdjustmentChange, ItemChange, NewItem, NewQuote, add_item, change_item, create_quote, remove_item};
 pub use edits::{Edits, apply_edits};

@@ -3,6 +3,7 @@
 use cache_ports::eligibility::EligibilityReason;
 use chrono::{DateTime, Utc};
 use kernel::{QuoteId, Version};
+use rust_decimal::Decimal;
 use service_runtime::{FieldProblem, Problem};
 
 use crate::{
@@ -52,6 +53,25 @@ pub enum QuoteError {
     /// Whoever asked for an approval or edited the content cannot decide about it.
     #[error("the requester and the editors cannot decide")]
     SeparationOfDuties,
+    /// Whoever was revoked decides nothing.
+    #[error("the caller was revoked at {since}")]
+    AccessRevoked {
+        /// Since when.
+        since: DateTime<Utc>,
+    },
+    /// The discount is deeper than the caller may approve.
+    #[error("a discount of {discount_percent} % is above the limit of {limit_percent} %")]
+    ApprovalLimitExceeded {
+        /// What the caller may approve.
+        limit_percent: Decimal,
+        /// What approval is asked for.
+        discount_percent: Decimal,
+        /// The policy that says so.
+        policy: Version,
+    },
+    /// Somebody else has to lift a revocation.
+    #[error("nobody lifts his own revocation")]
+    OwnRevocation,
     /// The caller's role may not do this.
     #[error("{0}")]
     NotPermitted(&'static str),

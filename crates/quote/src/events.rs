@@ -2,17 +2,20 @@
 //!
 //! Published (topic [`TOPIC`], one event per version of a quote): `QuoteChanged`, `QuoteSubmitted`, `QuoteApproved`,
 //! `QuoteRejected`, `QuotePresented`, `QuoteExpired` carry a [`QuoteFact`]; `QuoteAccepted` carries the whole acceptance.
-//! `CustomerChanged` carries the customer, `PolicyChanged` the version of the eligibility policy in force.
+//! `CustomerChanged` carries the customer, `PolicyChanged` the version of the eligibility policy in force,
+//! `AccessPolicyChanged` that of the access policy, `AccessRevoked` and `AccessRestored` the hash of a subject.
 //!
 //! Reactions: [`DropSummaries`] invalidates summaries after the service's own events; [`FollowOrders`] moves an accepted
 //! revision to ordered, and closes the quote when its order has ended; [`FollowEligibility`] makes older verdicts
-//! unacceptable after the policy or a customer changed; [`TellUsers`] tells users what happened to their quotes and orders.
+//! unacceptable after the policy or a customer changed; [`FollowAccess`] drops profiles after a revocation; [`TellUsers`] tells users what happened to their quotes and orders.
 
+mod access;
 mod eligibility;
 mod notices;
 mod published;
 mod reactions;
 
+pub use access::{AccessFact, AccessPolicyFact, FollowAccess, access_changed, access_policy_changed, drop_profile};
 pub use eligibility::{FollowEligibility, PolicyFact, policy_changed};
 pub use notices::TellUsers;
 pub use published::{QUOTE_ACCEPTED, QuoteEvent, QuoteFact, customer_changed, quote_accepted, quote_event};

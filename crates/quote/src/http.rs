@@ -3,6 +3,8 @@
 //! Handlers parse, ask for a role, run one command or query, and answer. Mutations of an existing quote need If-Match;
 //! accept, approve, reject and cancel need an Idempotency-Key instead. Must never decide anything about a quote.
 
+mod access;
+mod access_bodies;
 mod bodies;
 mod customers;
 mod decisions;
@@ -34,6 +36,9 @@ pub fn routes() -> OpenApiRouter<State> {
         .routes(routes!(eligibility::check_eligibility))
         .routes(routes!(eligibility::active_policy, eligibility::put_policy))
         .routes(routes!(eligibility::policy_by_version))
+        .routes(routes!(access::own_profile))
+        .routes(routes!(access::active_access_policy, access::put_access_policy))
+        .routes(routes!(access::revoke_access, access::restore_access))
         .routes(routes!(quotes::create_quote, lists::list_quotes))
         .routes(routes!(quotes::quote_by_id))
         .routes(routes!(quotes::history_of_quote))

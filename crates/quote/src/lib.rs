@@ -1,8 +1,9 @@
 //! Quote: from a first draft to the customer's yes, and the right to one order.
 //!
-//! Owns quotes with their numbered revisions and lines, requests for approval, acceptances, customers, and the policy that
-//! says which customer may have what (schema `quote`); the paths under `/quote/v1`; the events on `quoin.quote.v1`; the
-//! keyspaces of quote summaries, of eligibility and of unsaved edits.
+//! Owns quotes with their numbered revisions and lines, requests for approval, acceptances, customers, the policy that says
+//! which customer may have what, and the one that says how deep a discount somebody may approve (schema `quote`); the paths
+//! under `/quote/v1`; the events on `quoin.quote.v1`; the keyspaces of quote summaries, of eligibility, of access and of
+//! unsaved edits.
 //! Asks the catalog what an offering is and pricing what it costs. Must never compute an amount: money comes only from a
 //! sealed price. Must never know how an order is fulfilled.
 //!

@@ -3,6 +3,7 @@
 //! Owns their shape and their names in SQL, events and JSON. Must never know how they are stored, sent or decided about.
 
 mod acceptance;
+mod access;
 mod eligibility;
 mod states;
 
@@ -18,6 +19,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use acceptance::{Acceptance, AcceptedItem};
+pub use access::{
+    AccessPolicy, InvalidSubject, MAX_SUBJECT, MAX_SUBJECT_GRANTS, Revocation, RoleGrant, Subject, SubjectGrant,
+};
 pub use cache_ports::quote::{Adjustment, AdjustmentKind, ApprovalReason, Charge, QuoteTotals};
 pub use eligibility::{
     CustomerAttributes, CustomerCondition, EligibilityPolicy, EligibilityRule, MAX_ASKED, MAX_MONTHS,

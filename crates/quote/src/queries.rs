@@ -1,5 +1,6 @@
 //! What is read of quotes: one function a read. The only place that reads through the cache, and only for display.
 
+pub mod access;
 pub mod eligibility;
 
 use std::sync::Arc;

@@ -1,8 +1,10 @@
 //! What quoting decides, as pure functions: no I/O, no clock, no storage.
 //!
 //! Reading order: [`transitions`] (which command moves what to where, and who may), [`content`] (what is frozen, hashed and
-//! accepted), [`approval`] (when somebody must decide, and who may), [`eligibility`] (who may have what), [`visibility`] (who sees discounts).
+//! accepted), [`approval`] (when somebody must decide, and who may), [`access`] (how deep a discount somebody may approve), [`eligibility`]
+//! (who may have what), [`visibility`] (who sees discounts).
 
+pub mod access;
 pub mod approval;
 pub mod content;
 pub mod eligibility;

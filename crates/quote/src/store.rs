@@ -2,6 +2,7 @@
 //!
 //! Row-level security isolates tenants; the tenant is named in every statement all the same, because it leads every key.
 
+pub mod access;
 pub mod customers;
 pub mod decisions;
 pub mod eligibility;

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     commands::{self, Actor, Target},
     error::QuoteResult,
-    events::{DropSummaries, FollowEligibility, FollowOrders, TellUsers},
+    events::{DropSummaries, FollowAccess, FollowEligibility, FollowOrders, TellUsers},
     store::quotes,
 };
 
@@ -24,6 +24,7 @@ pub fn reactions(caches: &Caches, pool: &PgPool, clock: &SharedClock) -> Vec<Arc
     vec![
         Arc::new(DropSummaries::new(caches.quote.clone())),
         Arc::new(FollowEligibility(caches.eligibility.clone())),
+        Arc::new(FollowAccess(caches.access.clone())),
         Arc::new(FollowOrders),
         Arc::new(TellUsers::new(caches.notices.clone(), pool.clone(), clock.clone())),
     ]

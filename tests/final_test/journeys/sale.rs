@@ -2,7 +2,10 @@
 
 use anyhow::{Context, Result};
 use cache_ports::{
-    inventory::keyspaces::STOCK_VERSION, order::keyspaces::WORKFLOW_SUMMARY, quote::keyspaces::QUOTE_SUMMARY,
+    access::keyspaces::{ACCESS_PROFILE, ACTIVE_ACCESS_POLICY},
+    inventory::keyspaces::STOCK_VERSION,
+    order::keyspaces::WORKFLOW_SUMMARY,
+    quote::keyspaces::QUOTE_SUMMARY,
 };
 use serde_json::{Value, json};
 
@@ -21,6 +24,11 @@ pub(super) fn shown(who: &'static str, quote: &Value) -> Request {
 fn plan(who: &'static str, order: &Value) -> Request {
     let path = format!("/order/v1/orders/{}/workflow", text(order, "/id"));
     Request::get(who, path).may_be_old(&[&WORKFLOW_SUMMARY])
+}
+
+/// What this person may approve.
+fn right(who: &'static str) -> Request {
+    Request::get(who, "/quote/v1/access-profile").may_be_old(&[&ACTIVE_ACCESS_POLICY, &ACCESS_PROFILE])
 }
 
 pub(super) fn path(quote: &Value) -> String {
@@ -68,6 +76,7 @@ pub(super) async fn sell(scene: Scene<'_>, shop: &Shop) -> Result<Sold> {
     scene.send(on_quote(SELLER, &priced, "present", json!({})).key("a stale tag")).await?;
     scene.send(on_quote(SELLER, &submitted, "approve", content_hash(&submitted)).key("one's own")).await?;
     scene.send(shown(BUYER, &quote)).await?;
+    limit(scene, &submitted).await.context("limits")?;
     let approved = scene.send(on_quote(APPROVER, &submitted, "approve", content_hash(&submitted))).await?;
     scene.send(Request::get(APPROVER, path(&quote)).at_least(&approved["version"])).await?;
     let presented = scene.send(on_quote(SELLER, &approved, "present", json!({}))).await?;
@@ -84,6 +93,29 @@ pub(super) async fn sell(scene: Scene<'_>, shop: &Shop) -> Result<Sold> {
     )
     .await?;
     after_the_sale(scene, shop, &accepted).await
+}
+
+/// The approver may approve too little, is revoked, comes back, and may approve enough.
+async fn limit(scene: Scene<'_>, submitted: &Value) -> Result<()> {
+    let put = |version: u64, percent: &str| {
+        let grant = |whom: &str, name: &str| json!([{ whom: name, "maxDiscountPercent": percent }]);
+        let body = json!({ "roles": grant("role", "approver"), "subjects": grant("subject", SELLER) });
+        Request::put(ADMIN, "/quote/v1/access-policy", body).if_match(&json!(version))
+    };
+    let rights = || scene.send_all(vec![right(APPROVER), right(SELLER), right(APPROVER)]);
+    let refused = |key: &str| on_quote(APPROVER, submitted, "approve", content_hash(submitted)).key(key);
+    rights().await?;
+    scene.send(put(0, "20")).await?;
+    scene.send(refused("too little")).await?;
+    rights().await?;
+    let revocation = format!("/quote/v1/access-revocations/{APPROVER}");
+    scene.send(Request::put(ADMIN, &revocation, json!({ "reason": "on leave" }))).await?;
+    scene.send(refused("on leave")).await?;
+    rights().await?;
+    scene.send(put(1, "50")).await?;
+    scene.send(Request::delete(ADMIN, &revocation)).await?;
+    rights().await?;
+    Ok(())
 }
 
 async fn after_the_sale(scene: Scene<'_>, shop: &Shop, accepted: &Value) -> Result<Sold> {

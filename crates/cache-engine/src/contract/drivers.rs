@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use cache_ports::{
     BoxFuture, CacheUnavailable, Caches, ReadError, ReadResult, ServedFrom,
+    access::keyspaces as access,
     catalog::keyspaces as catalog,
     eligibility::{Asked, EligibilityVerdict, keyspaces as eligibility},
     inventory::keyspaces as inventory,
@@ -11,6 +12,7 @@ use cache_ports::{
     order::keyspaces as order,
     pricing::keyspaces as pricing,
     quote::keyspaces as quote,
+    streams::UserKey,
 };
 use kernel::{ContentHash, TenantId, Version};
 use serde::Serialize;
@@ -129,6 +131,7 @@ pub fn all() -> Vec<Driver> {
     drivers.extend(of_pricing());
     drivers.extend(of_quote_and_order());
     drivers.extend(of_eligibility());
+    drivers.extend(of_access());
     drivers
 }
 
@@ -290,6 +293,33 @@ fn of_eligibility() -> Vec<Driver> {
             }),
         },
     ]
+}
+
+fn of_access() -> Vec<Driver> {
+    vec![
+        Driver {
+            keyspace: &access::ACCESS_PROFILE,
+            key: |tenant, which| access::access_profile_key(tenant, &user(which), KEYED).text(),
+            read: read!(samples::access_profile, |caches, tenant, which, min, load| {
+                caches.access.profile(tenant, &user(which), KEYED, min, load)
+            }),
+            invalidate: Some(|caches, tenant, which, version| {
+                Box::pin(async move { caches.access.subject_changed(&tenant, &user(which), KEYED, version).await })
+            }),
+        },
+        Driver {
+            keyspace: &access::ACTIVE_ACCESS_POLICY,
+            key: |tenant, _| access::active_access_policy_key(tenant).text(),
+            read: read!(same, |caches, tenant, _which, min, load| { caches.access.active_policy(tenant, min, load) }),
+            invalidate: Some(|caches, tenant, _, version| {
+                Box::pin(async move { caches.access.policy_changed(&tenant, version).await })
+            }),
+        },
+    ]
+}
+
+fn user(which: u8) -> UserKey {
+    ContentHash::from(hash_of(which)).into()
 }
 
 const fn verdicts(keyspace: &'static Keyspace, key: fn(&TenantId, u8) -> String, read: Reading) -> Driver {

@@ -3,6 +3,7 @@
 //! Written as JSON, with only what a type demands: the cases care for bytes and versions, not for prices.
 
 use cache_ports::{
+    access::AccessProfile,
     catalog::{ActivePublication, OfferingDocument, SearchPage},
     eligibility::{EligibilityReason, EligibilityVerdict},
     inventory::StockItem,
@@ -100,6 +101,12 @@ pub(super) fn workflow_summary(version: Version) -> WorkflowSummary {
 pub(super) fn stock_item(version: Version) -> StockItem {
     made(json!({
         "productId": ID, "onHand": "5", "reserved": "0", "available": "5", "version": version, "locations": [],
+    }))
+}
+
+pub(super) fn access_profile(_version: Version) -> AccessProfile {
+    made(json!({
+        "policyVersion": 3, "ownLimitPercent": "40", "roleLimits": [{"role": "approver", "maxDiscountPercent": "25"}],
     }))
 }
 

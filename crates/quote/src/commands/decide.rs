@@ -6,7 +6,13 @@ use kernel::{ApprovalId, ContentHash};
 use rust_decimal::Decimal;
 use sqlx::PgConnection;
 
-use super::{Actor, Change, Target, begin, eligibility::check_eligible, finish};
+use super::{
+    Actor, Change, Target,
+    access::{check_may_approve, check_not_revoked},
+    begin,
+    eligibility::check_eligible,
+    finish,
+};
 use crate::{
     error::{QuoteError, QuoteResult},
     events::QuoteEvent,
@@ -87,10 +93,11 @@ async fn check_submittable(conn: &mut PgConnection, actor: &Actor, quote: &Quote
     Ok(())
 }
 
-/// Grants approval of exactly the submitted content.
+/// Grants approval of exactly the submitted content, within what the actor may approve.
 pub async fn approve(conn: &mut PgConnection, actor: &Actor, target: Target, decision: Decision) -> QuoteResult<Quote> {
     let (mut quote, now) = begin(conn, actor, target, Command::Approve).await?;
     let request = decided(&quote, actor, &decision, Command::Approve, now)?;
+    check_may_approve(conn, actor, approval::deepest_discount(&request)).await?;
     decisions::decide_approval(conn, &actor.tenant, &request).await?;
     quote.approval = Some(request);
     let change = move_to(&mut quote, RevisionState::Approved, QuoteEvent::Approved);
@@ -98,10 +105,11 @@ pub async fn approve(conn: &mut PgConnection, actor: &Actor, target: Target, dec
     Ok(quote)
 }
 
-/// Sends the revision back to its authors, with a comment.
+/// Sends the revision back to its authors, with a comment. That gives nothing away, so no limit holds anybody back from it.
 pub async fn reject(conn: &mut PgConnection, actor: &Actor, target: Target, decision: Decision) -> QuoteResult<Quote> {
     let (mut quote, now) = begin(conn, actor, target, Command::Reject).await?;
     let request = decided(&quote, actor, &decision, Command::Reject, now)?;
+    check_not_revoked(conn, actor).await?;
     decisions::decide_approval(conn, &actor.tenant, &request).await?;
     quote.approval = Some(request);
     quote.revision.content_hash = None;

@@ -70,13 +70,14 @@ pub async fn submit_revision(
     .await)
 }
 
-/// Grants approval of the submitted content. Neither the requester nor an editor may.
+/// Grants approval of the submitted content. Neither the requester nor an editor may, nor who was revoked, nor beyond the
+/// caller's limit.
 #[utoipa::path(post, path = "/quotes/{id}/revisions/{n}/approve", tag = "decisions", request_body = ApproveBody,
     params(("id" = QuoteId, Path), ("n" = u32, Path), ("Idempotency-Key" = String, Header),
         ("If-Match" = Option<String>, Header, description = "The quote's ETag")),
     responses(
         (status = 200, description = "The quote", body = QuoteSummary),
-        (status = 403, description = "Separation of duties", body = ProblemDocument),
+        (status = 403, description = "Separation of duties, a deeper discount than the caller may approve, or revoked", body = ProblemDocument),
         (status = 409, description = "Not in approval, or the content is another", body = ProblemDocument)))]
 pub async fn approve_revision(
     Shared(service): Shared<State>,
@@ -94,13 +95,13 @@ pub async fn approve_revision(
     .await)
 }
 
-/// Sends the revision back to its authors. Neither the requester nor an editor may.
+/// Sends the revision back to its authors. Neither the requester nor an editor may, nor who was revoked.
 #[utoipa::path(post, path = "/quotes/{id}/revisions/{n}/reject", tag = "decisions", request_body = RejectBody,
     params(("id" = QuoteId, Path), ("n" = u32, Path), ("Idempotency-Key" = String, Header),
         ("If-Match" = Option<String>, Header, description = "The quote's ETag")),
     responses(
         (status = 200, description = "The quote", body = QuoteSummary),
-        (status = 403, description = "Separation of duties", body = ProblemDocument),
+        (status = 403, description = "Separation of duties, or revoked", body = ProblemDocument),
         (status = 409, description = "Not in approval, or the content is another", body = ProblemDocument),
         (status = 422, description = "The comment is missing", body = ProblemDocument)))]
 pub async fn reject_revision(

@@ -1,6 +1,8 @@
 //! What each failure of the domain means over HTTP.
 
 use axum::http::StatusCode;
+use kernel::Version;
+use rust_decimal::Decimal;
 use service_runtime::{FieldProblem, Problem};
 
 use crate::{
@@ -32,6 +34,16 @@ impl From<QuoteError> for Problem {
             }
             QuoteError::SeparationOfDuties => {
                 Self::new(StatusCode::FORBIDDEN, "separation-of-duties", "The requester and the editors cannot decide")
+            }
+            QuoteError::AccessRevoked { since } => {
+                Self::new(StatusCode::FORBIDDEN, "access-revoked", "Whoever was revoked decides nothing")
+                    .member("revokedAt", since)
+            }
+            QuoteError::ApprovalLimitExceeded { limit_percent, discount_percent, policy } => {
+                limit_exceeded(limit_percent, discount_percent, policy)
+            }
+            QuoteError::OwnRevocation => {
+                Self::new(StatusCode::FORBIDDEN, "own-revocation", "Nobody lifts his own revocation")
             }
             QuoteError::NotPermitted(why) => Self::forbidden(why),
             QuoteError::DuplicateExternalId { existing } => {
@@ -66,6 +78,16 @@ impl From<QuoteError> for Problem {
 fn ineligible_line(line: NotEligible) -> impl Iterator<Item = FieldProblem> {
     let pointer = format!("/items/{}/offeringId", line.position);
     line.reasons.into_iter().map(move |reason| FieldProblem::new(pointer.clone(), reason.code, reason.text))
+}
+
+fn limit_exceeded(limit: Decimal, discount: Decimal, policy: Version) -> Problem {
+    let (limit, discount) = (limit.normalize().to_string(), discount.normalize().to_string());
+    let title = "The discount is deeper than the caller may approve";
+    Problem::new(StatusCode::FORBIDDEN, "approval-limit-exceeded", title)
+        .detail(format!("The discount is {discount} %, the limit {limit} %"))
+        .member("discountPercent", discount)
+        .member("maxDiscountPercent", limit)
+        .member("policyVersion", policy)
 }
 
 fn illegal_transition(refused: Refused) -> Problem {

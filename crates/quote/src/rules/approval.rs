@@ -25,6 +25,11 @@ pub fn may_decide(subject: &str, approval: &Approval, editors: &[String]) -> boo
     approval.requested_by != subject && !editors.iter().any(|editor| editor == subject)
 }
 
+/// The deepest discount a request asks approval for, in percent. One that says none is judged as everything given away.
+pub fn deepest_discount(request: &Approval) -> Decimal {
+    request.reasons.iter().map(|reason| reason.actual).max().unwrap_or(Decimal::ONE_HUNDRED)
+}
+
 /// The editors after `subject` changed the draft.
 pub fn with_editor(mut editors: Vec<String>, subject: &str) -> Vec<String> {
     if !editors.iter().any(|editor| editor == subject) {
@@ -55,6 +60,17 @@ mod tests {
         assert_eq!(fired.len(), 1);
         assert_eq!(fired[0].rule, "maxLineDiscountPercent");
         assert_eq!(reasons(&inputs("20.0001", "20.0001"), limit).len(), 2);
+    }
+
+    #[test]
+    fn the_deepest_of_the_reasons_is_what_approval_is_asked_for() {
+        let mut request = crate::rules::content::tests::approval_requested_by("rep");
+        request.reasons = reasons(&inputs("30", "22.5"), Decimal::from(20));
+        assert_eq!(deepest_discount(&request), Decimal::from(30));
+        request.reasons = reasons(&inputs("21", "22.5"), Decimal::from(20));
+        assert_eq!(deepest_discount(&request), "22.5".parse().unwrap());
+        request.reasons.clear();
+        assert_eq!(deepest_discount(&request), Decimal::ONE_HUNDRED);
     }
 
     proptest! {

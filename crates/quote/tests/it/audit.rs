@@ -6,7 +6,7 @@ use cache_engine::{
     Engine, EngineConfig, NoStore,
     audit::{AuditRules, Auditor, inspection::Extent, report::Report, verdict::Mismatch},
 };
-use cache_ports::{keyspace::Service, quote::keyspaces::QUOTE_SUMMARY, registry};
+use cache_ports::{access::keyspaces::ACCESS_PROFILE, keyspace::Service, quote::keyspaces::QUOTE_SUMMARY, registry};
 use quote::State;
 use service_runtime::{
     Role,
@@ -14,7 +14,10 @@ use service_runtime::{
 };
 use sqlx::PgPool;
 
-use crate::world::{Quote, World};
+use crate::{
+    access::{policy, put, revoke},
+    world::{Quote, World},
+};
 
 /// Audits with the rights of a worker, and removes what is wrong.
 async fn audited(world: &World) -> Report {
@@ -39,6 +42,24 @@ async fn a_summary_of_every_state_agrees_with_the_tables() {
     let report = audited(&world).await;
     assert_eq!(report.mismatches(), 0, "{:?}", report.findings);
     assert_eq!(report.of(&QUOTE_SUMMARY).unwrap().checked(), 3);
+}
+
+/// A revoked approver and one who is not, by name and by role: what is cached about each follows from his hash alone.
+#[tokio::test]
+async fn a_profile_agrees_with_the_tables_and_one_that_was_planted_does_not() {
+    let world = World::new().await;
+    put(&world, 0, &policy("30")).await.expect(200);
+    revoke(&world.client(Role::TenantAdmin), "bob").await.expect(200);
+    let people = [world.named("ann", Role::Approver), world.named("bob", Role::Approver)];
+    for who in &people {
+        who.get("/quote/v1/access-profile").header("min-version", "1").send().await.expect(200);
+    }
+    let report = audited(&world).await;
+    assert_eq!((report.mismatches(), report.of(&ACCESS_PROFILE).unwrap().checked()), (0, 2), "{:?}", report.findings);
+    world.tamper("update quote.access_grant set max_discount_percent = 10 where subject = 'ann'").await;
+    let report = audited(&world).await;
+    let wrong = &report.of(&ACCESS_PROFILE).unwrap().wrong;
+    assert_eq!((wrong.get(&Mismatch::OtherContent), report.remaining()), (Some(&1), 0), "{:?}", report.findings);
 }
 
 /// Another replica of the service, to which the cache is out of reach: it can drop nothing after its commits.

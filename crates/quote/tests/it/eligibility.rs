@@ -3,19 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use cache_engine::{Engine, EngineConfig, NoStore};
-use events::{Envelope, Guard};
-use kernel::{SharedClock, SystemClock, Version};
-use quote::workers::reactions;
 use serde_json::{Value, json};
 use service_runtime::{
     Role,
     testing::{TestClient, TestReply},
 };
-use sqlx::Row;
-use uuid::Uuid;
 
 use crate::{
-    events::apply,
+    events,
     world::{World, line, new_quote, offering},
 };
 
@@ -64,32 +59,8 @@ fn verdicts(report: &Value) -> Vec<bool> {
     report["items"].as_array().unwrap().iter().map(|item| item["eligible"].as_bool().unwrap()).collect()
 }
 
-/// Everything in the outbox, as the consumer tells it.
 async fn hear(world: &World) {
-    let rows = sqlx::query("select * from quote.outbox order by seq").fetch_all(&world.owner).await.unwrap();
-    let clock: SharedClock = Arc::new(SystemClock);
-    let reactions = reactions(&world.caches, &world.work, &clock);
-    let reaction = reactions.iter().find(|reaction| reaction.consumer() == "quote.eligibility").unwrap();
-    for row in rows {
-        let event = Envelope {
-            id: row.get::<Uuid, _>("event_id").into(),
-            source: "/quoin/quote".to_owned(),
-            event_type: row.get("event_type"),
-            schema_version: 1,
-            tenant: row.get::<String, _>("tenant_id").parse().unwrap(),
-            aggregate_type: row.get("aggregate_type"),
-            aggregate_id: row.get("aggregate_id"),
-            aggregate_version: Version::from_i64(row.get("aggregate_version")),
-            occurred_at: row.get("occurred_at"),
-            correlation_id: row.get("correlation_id"),
-            causation_id: None,
-            traceparent: None,
-            data: row.get::<Vec<u8>, _>("payload").into(),
-        };
-        if reaction.guard(&event.event_type) != Guard::Ignore {
-            apply(world, reaction.as_ref(), &event).await;
-        }
-    }
+    events::hear(world, "quote.eligibility").await;
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use events::{Envelope, Reaction};
+use events::{Envelope, Guard, Reaction};
 use kernel::{EventId, SharedClock, SystemClock, TenantId, Version};
 use quote::{
     events::{DropSummaries, FollowOrders},
@@ -11,6 +11,7 @@ use quote::{
 };
 use serde_json::{Value, json};
 use service_runtime::TenantTx;
+use sqlx::Row;
 use uuid::Uuid;
 
 use crate::world::{Quote, World};
@@ -39,6 +40,40 @@ pub async fn apply(world: &World, reaction: &dyn Reaction, event: &Envelope) {
     reaction.apply(&mut tx, event).await.unwrap();
     tx.commit().await.unwrap();
     reaction.committed(event).await.unwrap();
+}
+
+/// Everything in the outbox, as this consumer tells it.
+pub async fn hear(world: &World, consumer: &str) {
+    hear_only(world, consumer, "%").await;
+}
+
+/// The events of some types (a pattern of SQL) in the outbox, as this consumer tells them.
+pub async fn hear_only(world: &World, consumer: &str, types: &str) {
+    let rows = sqlx::query("select * from quote.outbox where event_type like $1 order by seq");
+    let rows = rows.bind(types).fetch_all(&world.owner).await.unwrap();
+    let clock: SharedClock = Arc::new(SystemClock);
+    let reactions = reactions(&world.caches, &world.work, &clock);
+    let reaction = reactions.iter().find(|reaction| reaction.consumer() == consumer).unwrap();
+    for row in rows {
+        let event = Envelope {
+            id: row.get::<Uuid, _>("event_id").into(),
+            source: "/quoin/quote".to_owned(),
+            event_type: row.get("event_type"),
+            schema_version: 1,
+            tenant: row.get::<String, _>("tenant_id").parse().unwrap(),
+            aggregate_type: row.get("aggregate_type"),
+            aggregate_id: row.get("aggregate_id"),
+            aggregate_version: Version::from_i64(row.get("aggregate_version")),
+            occurred_at: row.get("occurred_at"),
+            correlation_id: row.get("correlation_id"),
+            causation_id: None,
+            traceparent: None,
+            data: row.get::<Vec<u8>, _>("payload").into(),
+        };
+        if reaction.guard(&event.event_type) != Guard::Ignore {
+            apply(world, reaction.as_ref(), &event).await;
+        }
+    }
 }
 
 #[tokio::test]
@@ -93,7 +128,7 @@ async fn the_service_registers_its_reactions_under_names_of_their_own() {
     let clock: SharedClock = Arc::new(SystemClock);
     let reactions = reactions(&world.caches, &world.work, &clock);
     let names: Vec<_> = reactions.iter().map(|reaction: &Arc<dyn Reaction>| reaction.consumer()).collect();
-    assert_eq!(names, ["quote.summaries", "quote.eligibility", "quote.orders", "quote.notices"]);
+    assert_eq!(names, ["quote.summaries", "quote.eligibility", "quote.access", "quote.orders", "quote.notices"]);
     let quote: Quote = world.draft("1").await;
     assert_eq!(quote.version(), 1);
 }

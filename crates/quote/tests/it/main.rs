@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics; clippy only knows functions marked as tests")]
 
+mod access;
+mod access_cached;
 mod approvals;
 mod audit;
 mod bad_input;
