@@ -15,6 +15,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use system_tests::shop::{content_hash, text};
 
 use crate::visitor::{Request, SELLER, Scene, Tenants, Visitor};
 
@@ -93,20 +94,6 @@ pub fn on_quote(who: &'static str, quote: &Value, command: &str, body: Value) ->
     let path = format!("/quote/v1/quotes/{}/revisions/{revision}/{command}", text(quote, "/id"));
     let key = format!("{command} {} {}", text(quote, "/externalId"), quote["version"]);
     Request::post(who, path, body).if_match(&quote["version"]).key(&key)
-}
-
-/// What a decision about a quote is bound to.
-pub fn content_hash(quote: &Value) -> Value {
-    json!({ "contentHash": quote["currentRevision"]["contentHash"] })
-}
-
-/// The text at a JSON pointer; numbers as text; empty when nothing is there.
-pub fn text(value: &Value, pointer: &str) -> String {
-    match value.pointer(pointer) {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Null) | None => String::new(),
-        Some(other) => other.to_string(),
-    }
 }
 
 /// Waits until a question to PostgreSQL, about the shop, is answered with true and nothing is left to do; then everybody

@@ -8,6 +8,7 @@ mod audit;
 mod eligibility;
 mod faults;
 mod isolation;
+mod messaging;
 mod outage;
 mod refusals;
 mod retail;

@@ -34,4 +34,4 @@ pub use new_event::{NewEvent, UnwritablePayload};
 pub use outbox::{MAX_PAYLOAD_BYTES, Outbox, OutboxError, SHARDS};
 pub use ports::{Delivery, Extent, Partition, PublishError, Publisher, Record, Retention, Source, SourceError};
 pub use reaction::{Guard, Reaction, ReactionError, RetryLater};
-pub use relay::{Relay, RelayConfig, Replay, ReplayError};
+pub use relay::{OutboxStatus, Relay, RelayConfig, Replay, ReplayError};

@@ -9,6 +9,7 @@
 //! | [`migrate`], [`generate`], [`doctor`] | schema and topics; files written by the code; what is wrong and what to do |
 //! | [`retail`], [`import`], [`replay`] | the online-retail file: what it means (pure), its master data, its invoices |
 //! | [`deployment`], [`real`] | the product as processes; the proof on real input |
+//! | [`messaging`] | what operators ask of outboxes and consumers |
 //! | [`upkeep`] | the auditor and the sweeper of the cache |
 //! | [`api`] | the client of our own API that the tools speak through |
 
@@ -22,6 +23,7 @@ pub mod dev;
 pub mod doctor;
 pub mod generate;
 pub mod import;
+pub mod messaging;
 pub mod migrate;
 pub mod people;
 mod progress;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use sqlx::{AssertSqlSafe, FromRow, PgPool};
 use uuid::Uuid;
 
@@ -24,7 +25,8 @@ pub struct ParkingLot {
 }
 
 /// A key whose events queue up.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, FromRow, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ParkedKey {
     /// The consumer that could not go on.
     pub consumer: String,
@@ -43,7 +45,8 @@ pub struct ParkedKey {
 }
 
 /// One parked event, without its payload.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, FromRow, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ParkedEvent {
     /// Its number in the lot.
     pub id: i64,

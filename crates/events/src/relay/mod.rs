@@ -13,6 +13,7 @@ mod reader;
 mod replay;
 mod session;
 mod snapshot;
+mod status;
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,6 +25,7 @@ use crate::{Publisher, backoff::Backoff, lease::LeaseTimes};
 use session::Session;
 
 pub use replay::{Replay, ReplayError};
+pub use status::OutboxStatus;
 
 /// The relay of one service's outbox. Several of them share the outbox's shard groups by leases.
 pub struct Relay {

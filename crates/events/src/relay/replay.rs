@@ -93,7 +93,7 @@ impl Replay {
     }
 }
 
-/// The rows a replay matches. A shard's group is the shard divided by eight.
+/// The rows a replay matches.
 fn matching(schema: &str) -> String {
     format!(
         "from \"{schema}\".outbox where seq > $1 \
@@ -101,8 +101,16 @@ fn matching(schema: &str) -> String {
            and ($4::uuid is null or aggregate_id = $4) and ($5::bigint is null or aggregate_version >= $5) \
            and ($6::text is null or event_type = $6) \
            and ($7::timestamptz is null or enqueued_at >= $7) and ($8::timestamptz is null or enqueued_at < $8) \
-           and exists (select from \"{schema}\".relay_cursor c where c.shard_group = outbox.shard / 8 \
-             and (pg_visible_in_snapshot(outbox.xid, c.snapshot) \
-               or (outbox.seq <= c.page_seq and pg_visible_in_snapshot(outbox.xid, c.page_snapshot))))"
+           and {}",
+        published(schema)
+    )
+}
+
+/// That the relay has published a row. A shard's group is the shard divided by eight.
+pub(super) fn published(schema: &str) -> String {
+    format!(
+        "exists (select from \"{schema}\".relay_cursor c where c.shard_group = outbox.shard / 8 \
+           and (pg_visible_in_snapshot(outbox.xid, c.snapshot) \
+             or (outbox.seq <= c.page_seq and pg_visible_in_snapshot(outbox.xid, c.page_snapshot))))"
     )
 }

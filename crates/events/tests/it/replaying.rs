@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use events::{Guard, InProcessBus, Publisher, Replay};
+use events::{Guard, InProcessBus, OutboxStatus, Publisher, Replay};
 use kernel::Version;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -31,6 +31,9 @@ async fn a_replay_repeats_what_matches_and_was_published_and_nothing_else() -> R
     change(&mut tx, &acme, one).await?;
     tx.commit().await?;
 
+    let status = OutboxStatus::of(&fixture.work, SCHEMA).await?;
+    assert_eq!((status.unpublished, status.retained), (1, 9));
+    assert!(status.oldest_unpublished_at > Some(noon) && status.oldest_retained_at < Some(noon), "{status:?}");
     let everything = Replay::default();
     let cases = [
         (everything.clone(), 8),

@@ -9,6 +9,7 @@ use cache_engine::{
 };
 use cache_ports::Caches;
 use cache_redis::{PoolState, RedisHints, RedisStore};
+use chrono::{DateTime, Utc};
 use events::{InProcessBus, Publisher, Source};
 use events_kafka::{KafkaPublisher, KafkaSource};
 use kernel::{SharedClock, SystemClock};
@@ -102,6 +103,11 @@ pub struct Parts {
 }
 
 impl Parts {
+    /// The time of the process's clock.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
     /// Puts them together; nothing is connected yet, so a process starts while servers are away.
     pub async fn new(config: Config, log: Log) -> anyhow::Result<Self> {
         let health = Health::new();

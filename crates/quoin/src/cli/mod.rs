@@ -4,12 +4,15 @@
 //! program; whatever is, lives outside this folder.
 
 mod cache;
+mod choice;
 mod demo;
 mod dev;
 mod doctor;
+mod events;
 mod generate;
 mod import;
 mod migrate;
+mod outbox;
 mod real;
 mod replay;
 mod retail;
@@ -60,6 +63,10 @@ enum Command {
     Token(token::TokenArgs),
     /// Look after what lies in Redis: audit it, sweep it
     Cache(cache::CacheArgs),
+    /// Look after outboxes: how much waits to be published; publish events again
+    Outbox(outbox::OutboxArgs),
+    /// Look after consumers: what is parked and why; apply it again, throw it away
+    Events(events::EventsArgs),
     /// Say what is wrong with this installation, and what to do about it
     Doctor(doctor::DoctorArgs),
     /// Write the files that are generated from the code: API documents, keyspaces, Redis users
@@ -120,6 +127,8 @@ async fn run(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Real(args) => real::run(args).await,
         Command::Token(args) => token::run(args, config()?).await,
         Command::Cache(args) => Box::pin(cache::run(args, config()?)).await,
+        Command::Outbox(args) => Box::pin(outbox::run(args, config()?)).await,
+        Command::Events(args) => Box::pin(events::run(args, config()?)).await,
         Command::Doctor(args) => doctor::run(args, config()?).await,
         Command::Generate(args) => generate::run(args),
         Command::Completions { shell } => {
@@ -158,5 +167,19 @@ mod tests {
         assert_eq!(serve(&["quoin", "serve", "quote", "order", "quote"]).unwrap().len(), 2);
         assert_eq!(serve(&["quoin", "serve", "qoute"]), None);
         assert_eq!(serve(&["quoin", "serve"]), None);
+    }
+
+    #[test]
+    fn a_replay_or_a_redrive_of_everything_is_asked_for_by_name() {
+        let refused = |words: &str| Cli::try_parse_from(words.split(' ')).is_err();
+        assert!(refused("quoin outbox replay quote"));
+        assert!(!refused("quoin outbox replay quote --all --dry-run"));
+        assert!(!refused("quoin outbox replay quote --tenant acme --since 2026-01-31T00:00:00Z"));
+        assert!(refused("quoin outbox replay quote --tenant acme --from-version 3"), "of which aggregate?");
+        assert!(refused("quoin outbox replay all --all"), "one service at a time");
+        assert!(refused("quoin events redrive quote"));
+        assert!(refused("quoin events redrive quote --all --key acme:quote:1"));
+        assert!(!refused("quoin events redrive quote --all --consumer quote.orders"));
+        assert!(refused("quoin events discard quote --consumer quote.orders --key k"));
     }
 }

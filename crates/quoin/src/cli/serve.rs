@@ -2,42 +2,14 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Args, ValueEnum, builder::PossibleValue};
+use clap::Args;
 
-use super::Verdict;
+use super::{Verdict, choice::Choice};
 use crate::{
     app::{self, Doors, Duties, Log},
     config::Config,
     services::Service,
 };
-
-/// A service, or all of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Choice {
-    All,
-    One(Service),
-}
-
-impl ValueEnum for Choice {
-    fn value_variants<'a>() -> &'a [Self] {
-        const CHOICES: [Choice; 6] = [
-            Choice::All,
-            Choice::One(Service::Catalog),
-            Choice::One(Service::Pricing),
-            Choice::One(Service::Quote),
-            Choice::One(Service::Order),
-            Choice::One(Service::Inventory),
-        ];
-        &CHOICES
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        match self {
-            Self::All => Some(PossibleValue::new("all")),
-            Self::One(service) => service.to_possible_value(),
-        }
-    }
-}
 
 #[derive(Debug, Args)]
 struct Process {
@@ -57,10 +29,7 @@ struct Process {
 
 impl Process {
     fn services(&self) -> Vec<Service> {
-        let chosen = |service: &Service| {
-            self.services.iter().any(|choice| *choice == Choice::All || *choice == Choice::One(*service))
-        };
-        Service::ALL.into_iter().filter(chosen).collect()
+        Choice::services(&self.services)
     }
 
     async fn run(&self, mut config: Config, duties: Duties) -> anyhow::Result<Verdict> {

@@ -133,6 +133,11 @@ async fn reached(parts: &Parts, keyspaces: &[&'static Keyspace]) -> anyhow::Resu
     Ok(())
 }
 
+/// Waits until every pool of Redis answers; the error says which does not.
+pub async fn pools_reached(parts: &Parts) -> anyhow::Result<()> {
+    reached(parts, &registry::all().collect::<Vec<_>>()).await
+}
+
 /// An error of the store in the middle of a command.
 fn broken_off(error: StoreError) -> anyhow::Error {
     anyhow::Error::new(error).context("Redis went away in the middle; what was counted so far is not shown")
