@@ -228,6 +228,9 @@ async fn a_deployment_whose_events_are_not_consumed_is_found_out() -> Result<()>
     Ok(())
 }
 
+/// What no program writes.
+const LIE: &[u8] = b"not a frame";
+
 /// The patrol of a worker finds and removes a lie by itself, and counts it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_patrol_repairs_what_it_finds() -> Result<()> {
@@ -236,11 +239,17 @@ async fn the_patrol_repairs_what_it_finds() -> Result<()> {
     let mut hands = Hands::on(system.redis.as_ref().context("a Redis of our own")?.url()).await?;
     let key = catalog::active_publication_key(&system.tenant.parse()?).text();
     let stored = format!("{}:{key}", system.servers.prefix);
-    hands.put(&stored, b"not a frame", 60_000).await?;
-    eventually("the lie is removed", async || Ok(hands.get(&stored).await?.is_none().then_some(()))).await?;
-    eventually("the lie is counted", async || {
+    // The event of the shop's opening may come as late as now, and its tombstone takes the lie's place.
+    eventually("a lie is counted", async || {
+        if hands.get(&stored).await?.as_deref() != Some(LIE) {
+            hands.put(&stored, LIE, 60_000).await?;
+        }
         let counted = system.work_metric("cache_audit_mismatch_total", "kind=\"undecodable\"").await?;
         Ok((counted > 0.0).then_some(()))
+    })
+    .await?;
+    eventually("the last lie is removed", async || {
+        Ok((hands.get(&stored).await?.as_deref() != Some(LIE)).then_some(()))
     })
     .await?;
     let shown = get(&shop.seller, "/catalog/v1/publications/active").await?;
