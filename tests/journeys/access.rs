@@ -1,7 +1,7 @@
 //! Who may approve how deep a discount, through Redis and Kafka: the decision at once, the display after the event.
 
 use anyhow::{Context, Result};
-use cache_ports::{access::keyspaces::access_profile_key, streams::UserKey};
+use cache_ports::{UserKey, access::keyspaces::access_profile_key};
 use kernel::{TenantId, Version};
 use quoin::api::Api;
 use serde_json::{Value, json};

@@ -52,8 +52,8 @@ impl HotKeys {
     fn look(&self, key: String) {
         let mut summary = self.summary.lock().unwrap_or_else(PoisonError::into_inner);
         summary.add(key);
-        if let Some(hottest) = summary.hottest(1).first() {
-            self.hottest_share.set(hottest.1);
+        if let Some(share) = summary.greatest_share() {
+            self.hottest_share.set(share);
         }
     }
 
@@ -113,16 +113,23 @@ impl Summary {
         }
     }
 
+    /// The part of the looks that a count is; `None` while there are too few of them.
+    fn share(&self, count: u64) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "counts stay below 2^15")]
+        let share = (count as f64 / self.looks as f64).min(1.0);
+        (self.looks >= LEAST_LOOKS).then_some(share)
+    }
+
+    /// The share of the hottest key.
+    fn greatest_share(&self) -> Option<f64> {
+        self.share(self.counts.iter().map(|(_, count)| *count).max()?)
+    }
+
     /// The keys with the highest counts and their shares, the highest first.
     fn hottest(&self, most: usize) -> Vec<(&str, f64)> {
-        if self.looks < LEAST_LOOKS {
-            return Vec::new();
-        }
         let mut counts: Vec<_> = self.counts.iter().collect();
         counts.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
-        #[expect(clippy::cast_precision_loss, reason = "counts stay below 2^15")]
-        let share = |count: u64| (count as f64 / self.looks as f64).min(1.0);
-        counts.into_iter().take(most).map(|(key, count)| (key.as_str(), share(*count))).collect()
+        counts.into_iter().take(most).filter_map(|(key, count)| Some((key.as_str(), self.share(*count)?))).collect()
     }
 }
 

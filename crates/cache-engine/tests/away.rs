@@ -19,9 +19,7 @@ use cache_engine::{
     },
 };
 use cache_ports::{
-    CacheUnavailable, LockAttempt, LockKey, ServedFrom,
-    counters::LiveCount,
-    streams::{StreamId, UserKey},
+    CacheUnavailable, LockAttempt, LockKey, ServedFrom, UserKey, counters::LiveCount, streams::StreamId,
 };
 use kernel::ContentHash;
 

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use kernel::{TenantId, Version};
 
 use crate::{
+    UserKey,
     read::{CacheUnavailable, Load, Read},
-    streams::UserKey,
 };
 
 pub use values::*;

@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use kernel::{ContentHash, QuoteId, TenantId, Version};
+use kernel::{QuoteId, TenantId, Version};
 use serde::{Deserialize, Serialize};
+
+use crate::UserKey;
 
 /// Edits that wait to be saved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,8 +31,8 @@ pub struct UnsavedEdits {
 /// Whose edits of which quote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DraftOwner {
-    /// The hash of the subject.
-    pub user: ContentHash,
+    /// Who sent them.
+    pub user: UserKey,
     /// The quote.
     pub quote: QuoteId,
 }

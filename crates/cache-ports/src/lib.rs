@@ -22,6 +22,7 @@ pub mod witness;
 
 mod base64_bytes;
 mod read;
+mod user;
 
 use std::sync::Arc;
 
@@ -43,6 +44,7 @@ pub use read::{
     ServedFrom, load,
 };
 pub use streams::{NoticeBoard, WarmQueue};
+pub use user::UserKey;
 pub use witness::{Truth, Witness};
 
 /// Every port, for one process. Cloning is cheap.

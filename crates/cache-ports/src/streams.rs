@@ -9,9 +9,11 @@ use std::{fmt, num::ParseIntError, str::FromStr};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use kernel::{ContentHash, OfferingId, OrderId, PublicationId, QuoteId, TenantId, Version};
+use kernel::{OfferingId, OrderId, PublicationId, QuoteId, TenantId, Version};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::UserKey;
 
 /// A place in a stream: the store's milliseconds, and a number within them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -155,30 +157,6 @@ pub trait NoticeBoard: Send + Sync {
     async fn after(&self, tenant: &TenantId, user: &UserKey, place: StreamId, limit: u16) -> Option<NoticePage>;
 }
 
-/// A user in a key: a hash, so that no name and no address gets into one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UserKey(ContentHash);
-
-impl UserKey {
-    /// Of the subject of a token.
-    pub fn of(tenant: &TenantId, subject: &str) -> Self {
-        // A tenant is a DNS label, so the line break cannot be in it.
-        Self(ContentHash::of_bytes(format!("{tenant}\n{subject}").as_bytes()))
-    }
-
-    /// The hash.
-    pub const fn hash(&self) -> ContentHash {
-        self.0
-    }
-}
-
-/// Of a user known by the hash alone, as from a key.
-impl From<ContentHash> for UserKey {
-    fn from(hash: ContentHash) -> Self {
-        Self(hash)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,13 +169,5 @@ mod tests {
         for wrong in ["", "7", "7-", "-7", "a-b", "7-1-2"] {
             assert_eq!(place(wrong), Err(InvalidStreamId), "{wrong}");
         }
-    }
-
-    #[test]
-    fn a_user_is_another_user_in_another_tenant() {
-        let tenant = |name: &str| name.parse::<TenantId>().unwrap();
-        assert_eq!(UserKey::of(&tenant("a"), "sam"), UserKey::of(&tenant("a"), "sam"));
-        assert_ne!(UserKey::of(&tenant("a"), "sam"), UserKey::of(&tenant("b"), "sam"));
-        assert_ne!(UserKey::of(&tenant("a"), "sam"), UserKey::of(&tenant("a"), "kim"));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use cache_ports::{
-    LockKey, RateAlgorithm, RateCheck, RateDimension, RatePolicy,
+    LockKey, RateAlgorithm, RateCheck, RateDimension, RatePolicy, UserKey,
     access::keyspaces as access,
     catalog::keyspaces as catalog,
     coordination::keyspaces as coordination,
@@ -17,7 +17,7 @@ use cache_ports::{
     pricing::keyspaces as pricing,
     quote::keyspaces as quote,
     registry,
-    streams::{UserKey, keyspaces as streams},
+    streams::keyspaces as streams,
 };
 use kernel::{ContentHash, TenantId, Version};
 use proptest::prelude::*;
@@ -258,7 +258,7 @@ fn texts(from: &Ingredients) -> Vec<(&'static str, String, String, Option<Vec<u8
     let policy = policy();
     let check = RateCheck { policy: &policy, dimensions: &[RateDimension::User], actor, route };
     let asked = Asked { policy: version, customer: (*a).into(), customer_version: version };
-    let owner = DraftOwner { user: *h, quote: (*a).into() };
+    let owner = DraftOwner { user: UserKey::from(*h), quote: (*a).into() };
     let warm = LockKey::CacheWarm { tenant: tenant.clone(), key_hash: *h };
     let preview = LockKey::QuotePreview { tenant: tenant.clone(), quote: (*a).into(), config_hash: *h };
     let describe = |key: Key<'_>, of: String| {

@@ -21,8 +21,17 @@ pub use notices::TellUsers;
 pub use published::{QUOTE_ACCEPTED, QuoteEvent, QuoteFact, customer_changed, quote_accepted, quote_event};
 pub use reactions::{DropSummaries, FollowOrders, drop_summaries};
 
+use kernel::TenantId;
+use uuid::Uuid;
+
 /// Where the quote service's facts are published.
 pub const TOPIC: &str = "quoin.quote.v1";
 
 /// The order service's facts.
 const ORDER_TOPIC: &str = "quoin.order.v1";
+
+/// The id of what a tenant has one of by that name, such as its policy: it follows from the tenant.
+fn id_within(tenant: &TenantId, name: &str) -> Uuid {
+    let namespace = Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("quoin:tenant:{tenant}").as_bytes());
+    Uuid::new_v5(&namespace, name.as_bytes())
+}

@@ -19,7 +19,7 @@ fn edits(text: &str) -> UnsavedEdits {
 }
 
 fn owner() -> DraftOwner {
-    DraftOwner { user: ContentHash::of_bytes(b"sam"), quote: QuoteId::generate() }
+    DraftOwner { user: ContentHash::of_bytes(b"sam").into(), quote: QuoteId::generate() }
 }
 
 async fn kept(subject: &dyn Subject, tenant: &TenantId, owner: DraftOwner) -> KeptEdits {
@@ -40,7 +40,7 @@ pub async fn unsaved_edits_are_found_again_by_their_user_alone(subject: &dyn Sub
     assert!(found.remaining <= life);
     let others = [
         (new_tenant(), owner),
-        (tenant.clone(), DraftOwner { user: ContentHash::of_bytes(b"kim"), ..owner }),
+        (tenant.clone(), DraftOwner { user: ContentHash::of_bytes(b"kim").into(), ..owner }),
         (tenant.clone(), DraftOwner { quote: QuoteId::generate(), ..owner }),
     ];
     for (tenant, owner) in others {
@@ -64,7 +64,7 @@ pub async fn only_the_edits_that_were_seen_are_forgotten(subject: &dyn Subject) 
 /// Garbage, another user's edits, edits without end; and a store that keeps nothing says so at once.
 pub async fn edits_that_are_not_ours_are_nobodys(subject: &dyn Subject) {
     let (buffer, tenant, owner) = (process(subject).draft, new_tenant(), owner());
-    let other = DraftOwner { user: ContentHash::of_bytes(b"kim"), ..owner };
+    let other = DraftOwner { user: ContentHash::of_bytes(b"kim").into(), ..owner };
     buffer.keep(&tenant, other, &edits("a")).await.expect("the store keeps it");
     let (own, foreign) =
         (keyspaces::quote_draft_key(&tenant, &owner).text(), keyspaces::quote_draft_key(&tenant, &other).text());

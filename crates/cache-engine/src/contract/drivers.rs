@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cache_ports::{
-    BoxFuture, CacheUnavailable, Caches, ReadError, ReadResult, ServedFrom,
+    BoxFuture, CacheUnavailable, Caches, ReadError, ReadResult, ServedFrom, UserKey,
     access::keyspaces as access,
     catalog::keyspaces as catalog,
     eligibility::{Asked, EligibilityVerdict, keyspaces as eligibility},
@@ -12,7 +12,6 @@ use cache_ports::{
     order::keyspaces as order,
     pricing::keyspaces as pricing,
     quote::keyspaces as quote,
-    streams::UserKey,
 };
 use kernel::{ContentHash, TenantId, Version};
 use serde::Serialize;

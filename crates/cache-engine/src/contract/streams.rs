@@ -3,9 +3,12 @@
 use std::{collections::HashSet, time::Duration};
 
 use bytes::Bytes;
-use cache_ports::streams::{
-    Notice, NoticeKind, StreamId, UserKey, WarmTask,
-    keyspaces::{self, NOTICE_ENTRIES, UI_NOTICES, WARM_QUEUE},
+use cache_ports::{
+    UserKey,
+    streams::{
+        Notice, NoticeKind, StreamId, WarmTask,
+        keyspaces::{self, NOTICE_ENTRIES, UI_NOTICES, WARM_QUEUE},
+    },
 };
 use kernel::{OfferingId, PublicationId, QuoteId, Version};
 

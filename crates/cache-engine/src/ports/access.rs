@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use cache_ports::{
-    AccessCache, CacheUnavailable, Load, Read,
+    AccessCache, CacheUnavailable, Load, Read, UserKey,
     access::{AccessProfile, keyspaces},
-    streams::UserKey,
 };
 use kernel::{TenantId, Version};
 

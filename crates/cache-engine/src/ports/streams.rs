@@ -8,10 +8,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cache_ports::{
+    UserKey,
     key::Key,
     keyspace::Keyspace,
     streams::{
-        Notice, NoticeBoard, NoticePage, StreamId, TakenWarmTask, UserKey, WarmQueue, WarmTask,
+        Notice, NoticeBoard, NoticePage, StreamId, TakenWarmTask, WarmQueue, WarmTask,
         keyspaces::{
             self, MAX_ENTRY_BYTES, NOTICE_ENTRIES, UI_NOTICES, WARM_ABANDONED_AFTER, WARM_ENTRIES, WARM_QUEUE,
         },

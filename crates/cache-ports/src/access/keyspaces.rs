@@ -7,12 +7,13 @@ use std::time::Duration;
 use kernel::{TenantId, Version};
 
 use crate::{
+    UserKey,
+    eligibility::keyspaces::POINTER,
     key::{Key, Part},
     keyspace::{
         Audit, Authority, Coherence, Dimension, Exposure, Heat, InvalidatingEvent, KIB, Keyspace, LoadLimits,
         OnUnavailable, Owner, Revalidation, SchemaVersions, Service, SizeLimit, Slot, TENANT, Ttl, Workload,
     },
-    streams::UserKey,
 };
 
 /// What the tables say about a subject by a policy.
@@ -53,32 +54,15 @@ pub static ACCESS_PROFILE: Keyspace = Keyspace {
 pub static ACTIVE_ACCESS_POLICY: Keyspace = Keyspace {
     name: "active access policy",
     template: "access-index:{tenant}:active-policy",
-    dimensions: &[TENANT],
-    slot: Slot::ByKey,
-    owner: Owner::One(Service::Quote),
-    readers: &[],
     workload: Workload::Session,
     authority: Authority::Table("quote.active_access_policy"),
     coherence: Coherence::EventInvalidated(&[InvalidatingEvent {
         event_type: "AccessPolicyChanged",
         versioned_by: "accessPolicy",
     }]),
-    audit: Audit::Compared,
-    revalidation: Revalidation::BeforeCommit,
-    ttl: Ttl {
-        soft: Duration::from_mins(1),
-        hard: Duration::from_mins(1),
-        negative: Some(Duration::from_secs(5)),
-        tombstone: Some(Duration::from_mins(1)),
-        jitter_percent: 10,
-    },
-    loading: Some(LoadLimits { timeout: Duration::from_secs(4), lease: Duration::from_secs(5), at_once: 16 }),
-    schema: SchemaVersions { current: 1, oldest_readable: 1 },
-    size: SizeLimit { max_bytes: KIB, compress_above_bytes: KIB },
-    exposure: Exposure::Public,
     heat: Heat::Hot,
-    on_unavailable: OnUnavailable::FallBackToAuthority,
     correctness: "A profile names the policy it follows from; commands read the pointer from its row.",
+    ..POINTER
 }
 .declared();
 

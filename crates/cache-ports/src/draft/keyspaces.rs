@@ -51,5 +51,5 @@ pub(crate) static KEYSPACES: &[&Keyspace] = &[&QUOTE_DRAFT];
 
 /// The key of somebody's unsaved edits of a quote.
 pub fn quote_draft_key<'a>(tenant: &'a TenantId, owner: &DraftOwner) -> Key<'a> {
-    Key::new(&QUOTE_DRAFT, tenant, [Part::Hash(owner.user), Part::Id(owner.quote.uuid())])
+    Key::new(&QUOTE_DRAFT, tenant, [Part::Hash(owner.user.hash()), Part::Id(owner.quote.uuid())])
 }

@@ -76,7 +76,7 @@ pub static NOT_ELIGIBLE: Keyspace = verdict(
 .declared();
 
 /// What a pointer is apart from its name, its row and its event.
-const POINTER: Keyspace = Keyspace {
+pub(crate) const POINTER: Keyspace = Keyspace {
     name: "",
     template: "",
     dimensions: &[TENANT],

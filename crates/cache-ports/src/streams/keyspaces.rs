@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kernel::TenantId;
 
-use super::UserKey;
+use crate::UserKey;
 use crate::{
     key::{Key, Part},
     keyspace::{

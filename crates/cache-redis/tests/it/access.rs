@@ -15,7 +15,7 @@ use cache_engine::{
     store::{LeaseToken, Workload},
 };
 use cache_ports::{
-    RateAlgorithm, RateCheck, RateDimension, RatePolicy, ServedFrom, WithoutStore,
+    RateAlgorithm, RateCheck, RateDimension, RatePolicy, ServedFrom, UserKey, WithoutStore,
     catalog::keyspaces as catalog,
     coordination::keyspaces as coordination,
     counters::{LiveCount, Tally, keyspaces as counters},
@@ -24,7 +24,7 @@ use cache_ports::{
     keyspace::{Owner, Service},
     pricing::keyspaces as pricing,
     registry,
-    streams::{StreamId, UserKey, WarmTask, keyspaces as streams},
+    streams::{StreamId, WarmTask, keyspaces as streams},
 };
 use cache_redis::{Pool, RedisConfig, RedisHints, RedisStore};
 use dev_stack::{ClusterShape, Component, RedisCluster, test::own};

@@ -2,7 +2,7 @@
 //! tables. All of it goes through the lock of the tenant's pointer: when a revocation is answered, no approval by the
 //! revoked subject is still under way.
 
-use cache_ports::streams::UserKey;
+use cache_ports::UserKey;
 use kernel::Version;
 use rust_decimal::Decimal;
 use sqlx::PgConnection;

@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cache_ports::{AccessCache, CacheUnavailable, streams::UserKey};
+use cache_ports::{AccessCache, CacheUnavailable, UserKey};
 use chrono::{DateTime, Utc};
 use events::{Envelope, Guard, NewEvent, Reaction, ReactionError, RetryLater, UnwritablePayload};
 use kernel::{ContentHash, TenantId, Version};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
-use uuid::Uuid;
 
-use super::TOPIC;
+use super::{TOPIC, id_within};
 use crate::{
     commands::{Actor, SubjectAccess},
     model::AccessPolicy,
@@ -52,7 +51,7 @@ pub fn access_policy_changed(
 ) -> Result<NewEvent, UnwritablePayload> {
     let version = policy.version;
     let fact = AccessPolicyFact { policy_version: version, grants: policy.roles.len() + policy.subjects.len() };
-    let id = id_of(&actor.tenant, "accessPolicy");
+    let id = id_within(&actor.tenant, "accessPolicy");
     Ok(actor.sign(NewEvent::new(&actor.tenant, "accessPolicy", id, version, ACCESS_POLICY_CHANGED, &fact, at)?))
 }
 
@@ -61,15 +60,9 @@ pub fn access_changed(actor: &Actor, changed: &SubjectAccess) -> Result<NewEvent
     let SubjectAccess { user, policy, revocation } = changed;
     let event_type = if revocation.revoked { ACCESS_REVOKED } else { ACCESS_RESTORED };
     let fact = AccessFact { subject_hash: user.hash(), policy_version: *policy };
-    let id = id_of(&actor.tenant, &format!("accessSubject:{}", user.hash()));
+    let id = id_within(&actor.tenant, &format!("accessSubject:{}", user.hash()));
     let (version, at) = (revocation.version, revocation.changed_at);
     Ok(actor.sign(NewEvent::new(&actor.tenant, "accessSubject", id, version, event_type, &fact, at)?))
-}
-
-/// A tenant has one policy, and one of each subject: their ids follow from the tenant.
-fn id_of(tenant: &TenantId, name: &str) -> Uuid {
-    let namespace = Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("quoin:tenant:{tenant}").as_bytes());
-    Uuid::new_v5(&namespace, name.as_bytes())
 }
 
 /// Makes older profiles of a subject unacceptable. The pointer first: a reader whose pointer still names an older policy would

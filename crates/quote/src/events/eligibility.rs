@@ -6,12 +6,11 @@ use async_trait::async_trait;
 use cache_ports::EligibilityCache;
 use chrono::{DateTime, Utc};
 use events::{Envelope, Guard, NewEvent, Reaction, ReactionError, RetryLater, UnwritablePayload};
-use kernel::{CustomerId, TenantId, Version};
+use kernel::{CustomerId, Version};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
-use uuid::Uuid;
 
-use super::{TOPIC, published::CUSTOMER_CHANGED};
+use super::{TOPIC, id_within, published::CUSTOMER_CHANGED};
 use crate::{
     commands::Actor,
     model::{EligibilityPolicy, Otherwise},
@@ -40,14 +39,8 @@ pub fn policy_changed(
 ) -> Result<NewEvent, UnwritablePayload> {
     let EligibilityPolicy { version, otherwise, .. } = *policy;
     let fact = PolicyFact { policy_version: version, otherwise, rules: policy.rules.len() };
-    let id = policy_id(&actor.tenant);
+    let id = id_within(&actor.tenant, "eligibilityPolicy");
     Ok(actor.sign(NewEvent::new(&actor.tenant, "eligibilityPolicy", id, version, POLICY_CHANGED, &fact, at)?))
-}
-
-/// A tenant has one policy, in versions: its id follows from the tenant.
-fn policy_id(tenant: &TenantId) -> Uuid {
-    let namespace = Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("quoin:tenant:{tenant}").as_bytes());
-    Uuid::new_v5(&namespace, b"eligibilityPolicy")
 }
 
 /// Moves the cached pointers after the policy or a customer changed: older verdicts are no longer asked for.

@@ -7,7 +7,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cache_ports::streams::{Notice, NoticeBoard, NoticeKind, UserKey, keyspaces::UI_NOTICES};
+use cache_ports::{
+    UserKey,
+    streams::{Notice, NoticeBoard, NoticeKind, keyspaces::UI_NOTICES},
+};
 use events::{Envelope, Guard, Reaction, ReactionError, RetryLater};
 use kernel::{QuoteId, SharedClock};
 use metrics::counter;

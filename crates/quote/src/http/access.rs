@@ -5,7 +5,7 @@ use axum::{
     extract::State as Shared,
     response::{IntoResponse, Response},
 };
-use cache_ports::streams::UserKey;
+use cache_ports::UserKey;
 use chrono::{DateTime, Utc};
 use kernel::Version;
 use rust_decimal::Decimal;

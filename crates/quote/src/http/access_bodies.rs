@@ -1,13 +1,12 @@
 //! Access as it is sent: fields, limits, and how they become commands' inputs.
 
-use std::{collections::HashSet, hash::Hash};
-
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use service_runtime::{ApiResult, FieldProblem, Problem, Role};
 use utoipa::ToSchema;
 use validator::{Validate, ValidationError};
 
+use super::bodies::repeated;
 use crate::{
     commands::NewAccessPolicy,
     model::{MAX_SUBJECT_GRANTS, MAX_TEXT, RoleGrant, Subject, SubjectGrant},
@@ -70,12 +69,6 @@ pub struct RevocationBody {
 fn percent_within_limits(percent: &Decimal) -> Result<(), ValidationError> {
     let within = (Decimal::ZERO..=Decimal::ONE_HUNDRED).contains(percent) && percent.normalize().scale() <= MAX_SCALE;
     if within { Ok(()) } else { Err(ValidationError::new("range")) }
-}
-
-/// The positions of names that were there before.
-fn repeated<T: Eq + Hash>(names: impl Iterator<Item = T>) -> Vec<usize> {
-    let mut seen = HashSet::new();
-    names.enumerate().filter_map(|(n, name)| (!seen.insert(name)).then_some(n)).collect()
 }
 
 impl AccessPolicyBody {

@@ -1,6 +1,10 @@
 //! Request bodies: their fields, their limits, and how they become commands' inputs.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashSet},
+    hash::Hash,
+};
 
 use cache_ports::catalog::CharacteristicValue;
 use chrono::{Datelike, NaiveDate};
@@ -321,4 +325,10 @@ fn characteristics_within_limits(chosen: &BTreeMap<String, CharacteristicValue>)
 fn adjustment_within_limits(adjustment: &AdjustmentBody) -> Result<(), ValidationError> {
     let above = adjustment.kind == AdjustmentKind::DiscountPercent && adjustment.value > Decimal::ONE_HUNDRED;
     if adjustment.value.is_sign_negative() || above { Err(ValidationError::new("range")) } else { Ok(()) }
+}
+
+/// The positions of what was there before, in order.
+pub(super) fn repeated<T: Eq + Hash>(names: impl Iterator<Item = T>) -> Vec<usize> {
+    let mut seen = HashSet::new();
+    names.enumerate().filter_map(|(n, name)| (!seen.insert(name)).then_some(n)).collect()
 }

@@ -3,13 +3,18 @@
 //! Kept edits are bound to the version they were made on and belong to whoever made them. Where they cannot be kept they are
 //! saved at once, and the answer says which of the two happened.
 
-use axum::{Json, extract::State as Shared, response::Response};
+use axum::{
+    Json,
+    extract::State as Shared,
+    response::{IntoResponse, Response},
+};
 use cache_ports::{
+    UserKey,
     draft::{DraftOwner, KeptEdits, Unsaved, UnsavedEdits},
     quote::QuoteSummary,
 };
 use chrono::{DateTime, Utc};
-use kernel::{ContentHash, QuoteId, Version};
+use kernel::{QuoteId, Version};
 use serde::Serialize;
 use service_runtime::{ApiResult, Caller, IfMatch, PathId, Problem, ProblemDocument, TenantTx, Valid, parse_valid};
 use utoipa::ToSchema;
@@ -96,10 +101,8 @@ impl DraftReport {
     }
 }
 
-/// Whose edits: the subject is hashed with its tenant, so that the buffer's store never learns a name.
 fn owner(caller: &Caller, quote: QuoteId) -> DraftOwner {
-    let user = ContentHash::of_bytes(format!("{}\n{}", caller.tenant, caller.subject).as_bytes());
-    DraftOwner { user, quote }
+    DraftOwner { user: UserKey::of(&caller.tenant, &caller.subject), quote }
 }
 
 async fn standing(service: &State, caller: &Caller, quote: QuoteId) -> ApiResult<Standing> {
@@ -139,7 +142,7 @@ pub async fn keep_edits(
     let buffer = &service.runtime.caches.draft;
     if let Some(life) = buffer.keep(&caller.tenant, owner(&caller, id), &edits).await {
         let report = DraftReport::holding(standing.version, edits, Some(now + life));
-        return Ok(axum::response::IntoResponse::into_response(Json(report)));
+        return Ok(Json(report).into_response());
     }
     metrics::counter!("quote_drafts_saved_at_once_total").increment(1);
     Ok(save(&service, &caller, target(id, &edits), body).await)

@@ -1,7 +1,5 @@
 //! Eligibility over HTTP: the policy, and what it says.
 
-use std::collections::HashSet;
-
 use axum::{
     Json,
     extract::State as Shared,
@@ -18,7 +16,7 @@ use service_runtime::{
 use utoipa::ToSchema;
 use validator::Validate;
 
-use super::{State, eligibility_bodies::PolicyBody, quotes::READING};
+use super::{State, bodies::repeated, eligibility_bodies::PolicyBody, quotes::READING};
 use crate::{
     commands::{self, Actor},
     model::{EligibilityPolicy, MAX_ASKED},
@@ -66,8 +64,7 @@ pub async fn check_eligibility(
     Valid(body): Valid<CheckBody>,
 ) -> ApiResult<Response> {
     caller.require(READING)?;
-    let mut seen = HashSet::new();
-    if let Some(position) = body.offering_ids.iter().position(|offering| !seen.insert(offering)) {
+    if let Some(position) = repeated(body.offering_ids.iter()).first() {
         let pointer = format!("/offeringIds/{position}");
         return Err(Problem::invalid().pointer(pointer, "duplicate", "is asked for already"));
     }

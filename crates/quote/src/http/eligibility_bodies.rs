@@ -1,7 +1,5 @@
 //! An eligibility policy as it is sent: its fields, its limits, and how it becomes the command's input.
 
-use std::collections::HashSet;
-
 use chrono::{DateTime, Datelike, Utc};
 use kernel::OfferingId;
 use serde::{Deserialize, Serialize};
@@ -9,6 +7,7 @@ use service_runtime::{ApiResult, FieldProblem, Problem};
 use utoipa::ToSchema;
 use validator::{Validate, ValidationError};
 
+use super::bodies::repeated;
 use crate::{
     commands::NewPolicy,
     model::{
@@ -97,10 +96,10 @@ fn words_within_limits(words: &[String]) -> Result<(), ValidationError> {
 impl PolicyBody {
     /// What concerns several fields at once: codes are unique, and a period does not end before it begins.
     pub(super) fn check(&self) -> ApiResult<()> {
-        let mut codes = HashSet::new();
+        let repeated = repeated(self.rules.iter().map(|rule| rule.code.as_str()));
         let mut fields = Vec::new();
         for (n, rule) in self.rules.iter().enumerate() {
-            if !codes.insert(rule.code.as_str()) {
+            if repeated.contains(&n) {
                 fields.push(FieldProblem::new(format!("/rules/{n}/code"), "duplicate", "names another rule already"));
             }
             if rule.valid_from.zip(rule.valid_until).is_some_and(|(from, until)| until <= from) {

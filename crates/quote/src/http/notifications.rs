@@ -7,7 +7,10 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{Json, extract::State as Shared};
-use cache_ports::streams::{Notice, NoticePage, StreamId, UserKey};
+use cache_ports::{
+    UserKey,
+    streams::{Notice, NoticePage, StreamId},
+};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use service_runtime::{ApiResult, Caller, Limit, Params, ProblemDocument};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cache_ports::{AccessCache, Loaded, ReadError, Served, access::AccessProfile, load, streams::UserKey};
+use cache_ports::{AccessCache, Loaded, ReadError, Served, UserKey, access::AccessProfile, load};
 use kernel::{TenantId, Version};
 use service_runtime::TenantTx;
 use sqlx::PgPool;

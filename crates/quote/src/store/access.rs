@@ -1,8 +1,8 @@
 //! Access policies, the pointer to the one in force, and revocations.
 
 use cache_ports::{
+    UserKey,
     access::{AccessProfile, RoleLimit},
-    streams::UserKey,
 };
 use chrono::{DateTime, Utc};
 use kernel::{TenantId, Version};

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use cache_engine::{Engine, EngineConfig, NoStore};
-use cache_ports::{access::keyspaces::access_profile_key, streams::UserKey};
+use cache_ports::{UserKey, access::keyspaces::access_profile_key};
 use kernel::Version;
 use serde_json::{Value, json};
 use service_runtime::{

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use cache_engine::{Engine, EngineConfig, NoStore};
-use cache_ports::streams::{Notice, NoticeKind, UserKey, keyspaces::UI_NOTICES};
+use cache_ports::{
+    UserKey,
+    streams::{Notice, NoticeKind, keyspaces::UI_NOTICES},
+};
 use chrono::{DateTime, TimeDelta};
 use events::{Guard, Reaction};
 use kernel::{ManualClock, QuoteId, Version};
