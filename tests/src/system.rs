@@ -90,8 +90,9 @@ pub fn api(url: &str, tenant: &str, subject: &str, roles: &[&str]) -> Result<Api
 
 /// Waits until `condition` gives a value.
 pub async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
-    /// Far beyond what anything here takes; only a broken product reaches it.
-    const LIMIT: Duration = Duration::from_mins(1);
+    /// Far beyond what anything here takes, also several leases one after the other on a machine that does other work; only
+    /// a broken product reaches it.
+    const LIMIT: Duration = Duration::from_mins(3);
     const PAUSE: Duration = Duration::from_millis(50);
     let waiting = async {
         loop {
