@@ -133,6 +133,21 @@ impl Shop {
         get(&self.seller, &format!("/order/v1/orders/{id}")).await
     }
 
+    /// The same, when nothing happens by itself any more: after the completion come the hand-off to invoicing, a version
+    /// more, and the end of the quote, which hears of it.
+    pub async fn settled(&self, quote: &Value) -> Result<Value> {
+        let order = format!("/order/v1/orders/{}", text(&self.completed(quote).await?, "/id"));
+        eventually("the order and its quote have ended", async || {
+            let order = get(&self.seller, &order).await?;
+            let tasks = order["tasks"].as_array().context("no tasks")?;
+            let done = !tasks.is_empty() && tasks.iter().all(|task| task["state"] == "completed");
+            let closed =
+                get(&self.seller, &format!("/quote/v1/quotes/{}", text(quote, "/id"))).await?["state"] == "closed";
+            Ok((done && closed).then_some(order))
+        })
+        .await
+    }
+
     /// What lies in the warehouse, as the authority says.
     pub async fn on_hand(&self, name: &str) -> Result<i64> {
         let product = text(&self.ids, &format!("/{name}"));
