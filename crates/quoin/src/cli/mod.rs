@@ -18,6 +18,7 @@ mod replay;
 mod retail;
 mod serve;
 mod token;
+mod webhooks;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -67,6 +68,8 @@ enum Command {
     Outbox(outbox::OutboxArgs),
     /// Look after consumers: what is parked and why; apply it again, throw it away
     Events(events::EventsArgs),
+    /// Look after callbacks of integrators: which are suspended; serve them again
+    Webhooks(webhooks::WebhooksArgs),
     /// Say what is wrong with this installation, and what to do about it
     Doctor(doctor::DoctorArgs),
     /// Write the files that are generated from the code: API documents, keyspaces, Redis users
@@ -129,6 +132,7 @@ async fn run(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Cache(args) => Box::pin(cache::run(args, config()?)).await,
         Command::Outbox(args) => Box::pin(outbox::run(args, config()?)).await,
         Command::Events(args) => Box::pin(events::run(args, config()?)).await,
+        Command::Webhooks(args) => Box::pin(webhooks::run(args, config()?)).await,
         Command::Doctor(args) => doctor::run(args, config()?).await,
         Command::Generate(args) => generate::run(args),
         Command::Completions { shell } => {
