@@ -66,6 +66,20 @@ fn nothing_came_early(heard: &Heard) {
     }
 }
 
+/// An operator has everything sent once more.
+async fn replayed_from_the_first(system: &System, heard: &Heard, subscription: &Value) -> Result<()> {
+    let (service, id) = (text(subscription, "/service"), text(subscription, "/id"));
+    heard.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    let resume = ["webhooks", "resume", &service, "--tenant", &system.tenant, "--id", &id, "--from-sequence", "1"];
+    let resumed = system.deployment.tool(&resume).await?;
+    assert!(resumed.status.success(), "{}", String::from_utf8_lossy(&resumed.stderr));
+    eventually("the first event of the feed is heard again", async || {
+        let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(heard.iter().any(|event| text(event, "/sequence").trim_start_matches('0') == "1").then_some(()))
+    })
+    .await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_integrator_hears_a_sale_in_order_although_the_worker_is_killed() -> Result<()> {
     let mut system = System::start_with(PROGRAM, Weather::Calm, &LOCAL).await?;
@@ -105,5 +119,12 @@ async fn an_integrator_hears_a_sale_in_order_although_the_worker_is_killed() -> 
     assert_eq!(types, ["QuoteChanged", "QuoteChanged", "QuoteSubmitted", "QuotePresented", "QuoteAccepted"]);
     assert_eq!(of_quote.keys().copied().take(5).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
     nothing_came_early(&heard);
-    Ok(())
+
+    let listed = system.deployment.tool(&["webhooks", "list", "--json"]).await?;
+    assert_eq!(listed.status.code(), Some(0), "everybody is served");
+    let listed: Value = serde_json::from_slice(&listed.stdout)?;
+    let services: Vec<String> =
+        listed["subscriptions"].as_array().into_iter().flatten().map(|one| text(one, "/service")).collect();
+    assert_eq!(services, ["quote", "order"]);
+    replayed_from_the_first(&system, &heard, &listed["subscriptions"][1]).await
 }

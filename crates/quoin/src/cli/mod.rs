@@ -186,4 +186,15 @@ mod tests {
         assert!(!refused("quoin events redrive quote --all --consumer quote.orders"));
         assert!(refused("quoin events discard quote --consumer quote.orders --key k"));
     }
+
+    #[test]
+    fn a_callback_is_resumed_by_its_name_and_from_a_number() {
+        let refused = |words: &str| Cli::try_parse_from(words.split(' ')).is_err();
+        let resume = "quoin webhooks resume quote --tenant acme --id 0198f000-0000-7000-8000-000000000001";
+        assert!(!refused(resume));
+        assert!(!refused(&format!("{resume} --from-sequence 1")));
+        assert!(refused(&format!("{resume} --from-sequence 0")), "numbers begin with one");
+        assert!(refused("quoin webhooks resume quote --tenant acme"), "which one?");
+        assert!(!refused("quoin webhooks list order --json"));
+    }
 }

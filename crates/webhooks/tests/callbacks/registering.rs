@@ -2,6 +2,8 @@
 
 use serde_json::json;
 use service_runtime::Role;
+use sqlx::{AssertSqlSafe, PgPool};
+use uuid::Uuid;
 
 use crate::{
     receiver::Receiver,
@@ -116,5 +118,31 @@ async fn only_who_runs_the_tenant_may() {
         reply.expect_problem(403, "forbidden");
     }
     others.request("DELETE".parse().unwrap(), &path).if_match(1).send().await.expect_problem(403, "forbidden");
+    assert_eq!(world.digest().await, before);
+}
+
+#[tokio::test]
+async fn without_a_tenant_a_worker_only_looks_and_whoever_answers_sees_nothing() {
+    let world = World::new().await;
+    world.register("http://127.0.0.1:9/").await;
+    world.quote_changed(Uuid::from_u128(1), 1).await;
+    let before = world.digest().await;
+    let serve = PgPool::connect(&world.database.service_url("quote_serve")).await.unwrap();
+    for table in ["feed", "event", "subscription"] {
+        let count = format!("select count(*) from quote.webhook_{table}");
+        let seen = async |pool: &PgPool| -> i64 {
+            sqlx::query_scalar(AssertSqlSafe(count.clone())).fetch_one(pool).await.unwrap()
+        };
+        assert_eq!((seen(&world.work).await, seen(&serve).await), (1, 0), "{table}");
+    }
+    for statement in [
+        "update quote.webhook_feed set last_sequence = 7",
+        "update quote.webhook_subscription set callback = 'http://127.0.0.1:6/'",
+        "delete from quote.webhook_event",
+        "delete from quote.webhook_delivery",
+    ] {
+        let changed = sqlx::query(statement).execute(&world.work).await.unwrap();
+        assert_eq!(changed.rows_affected(), 0, "{statement}");
+    }
     assert_eq!(world.digest().await, before);
 }
