@@ -7,6 +7,7 @@ mod alone;
 mod audit;
 mod eligibility;
 mod faults;
+mod hub;
 mod isolation;
 mod messaging;
 mod outage;

@@ -24,13 +24,13 @@ struct Dependency {
 }
 
 /// What a service may name.
-const SERVICE: &[&str] = &["kernel", "cache-ports", "events", "service-runtime"];
+const SERVICE: &[&str] = &["kernel", "cache-ports", "events", "service-runtime", "webhooks"];
 
 /// Crates that may name any other: they only put things together, or measure them.
 const ROOTS: [&str; 3] = ["quoin", "system-tests", "bench"];
 
 /// Crate → the workspace crates it may name in its code.
-const EDGES: [(&str, &[&str]); 13] = [
+const EDGES: [(&str, &[&str]); 14] = [
     ("kernel", &[]),
     ("cache-ports", &["kernel"]),
     ("cache-engine", &["cache-ports", "kernel"]),
@@ -38,6 +38,7 @@ const EDGES: [(&str, &[&str]); 13] = [
     ("events", &["kernel"]),
     ("events-kafka", &["events", "kernel"]),
     ("service-runtime", &["cache-ports", "kernel"]),
+    ("webhooks", &["events", "kernel", "service-runtime"]),
     ("dev-stack", &[]),
     ("catalog", SERVICE),
     ("pricing", SERVICE),

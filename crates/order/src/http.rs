@@ -42,4 +42,5 @@ pub fn routes() -> OpenApiRouter<State> {
         .routes(routes!(cancellations::request_cancellation, cancellations::list_cancellations))
         .routes(routes!(cancellations::cancellation_by_id))
         .routes(routes!(tasks::retry_task))
+        .merge(webhooks::routes())
 }

@@ -15,6 +15,7 @@ pub mod config;
 pub mod error;
 pub mod events;
 pub mod http;
+pub mod hub;
 pub mod model;
 pub mod queries;
 pub mod rules;
@@ -31,6 +32,7 @@ use futures::{FutureExt, future::BoxFuture};
 use service_runtime::{ServiceState, service_router};
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
+use webhooks::Webhooks;
 
 use crate::{clients::Clients, runner::RunnerParts};
 
@@ -47,6 +49,8 @@ pub struct State {
     pub runtime: ServiceState,
     /// This service's settings.
     pub config: Arc<Config>,
+    /// The callbacks of integrators.
+    pub webhooks: Webhooks,
     /// The services it calls.
     pub clients: Arc<Clients>,
 }
@@ -55,7 +59,8 @@ impl State {
     /// Puts the parts together.
     pub fn new(runtime: ServiceState, config: Config) -> Self {
         let clients = Arc::new(Clients::new(&config));
-        Self { runtime, config: Arc::new(config), clients }
+        let webhooks = Webhooks::new(&hub::HUB, &config.webhooks);
+        Self { runtime, config: Arc::new(config), webhooks, clients }
     }
 }
 
@@ -73,12 +78,15 @@ pub fn openapi() -> OpenApi {
 
 /// The reactions this service works on; each is run by a consumer over the schema `order`.
 pub fn reactions(state: &State) -> Vec<Arc<dyn Reaction>> {
-    workers::reactions(&state.config, &state.runtime.caches)
+    let mut reactions = workers::reactions(&state.config, &state.runtime.caches);
+    reactions.push(state.webhooks.reaction());
+    reactions
 }
 
 /// The loops this service runs beside its reactions. The state's pool connects as `order_work`.
 pub fn workers(state: State, stop: CancellationToken) -> Vec<(&'static str, BoxFuture<'static, ()>)> {
-    vec![("order.fulfilment", workers::run_fulfilment(RunnerParts::of(&state), stop).boxed())]
+    let callbacks = state.webhooks.worker(state.runtime.pool.clone(), state.runtime.clock.clone(), stop.clone());
+    vec![("order.fulfilment", workers::run_fulfilment(RunnerParts::of(&state), stop).boxed()), callbacks]
 }
 
 /// What an auditor may ask this service about the keys it owns.

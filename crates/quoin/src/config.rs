@@ -177,6 +177,8 @@ pub struct Config {
     pub development: Development,
     /// The console.
     pub web: Web,
+    /// The callbacks of integrators.
+    pub webhooks: webhooks::Config,
     /// HTTP, identities, pools, limits, telemetry.
     pub runtime: RuntimeConfig,
     /// All sections, for the services' own.
@@ -186,7 +188,7 @@ pub struct Config {
 impl Config {
     /// Reads defaults, then `file`, then the environment.
     pub fn load(file: Option<&Path>) -> anyhow::Result<Self> {
-        let mut defaults: Vec<&str> = vec![DEFAULTS];
+        let mut defaults: Vec<&str> = vec![DEFAULTS, webhooks::DEFAULTS];
         defaults.extend(Service::ALL.iter().map(|service| service.defaults()));
         let settings = Settings::load(&defaults, file).context("cannot read the configuration")?;
         let mut web: Web = settings.section("web").context("section web")?;
@@ -206,6 +208,7 @@ impl Config {
             places: Service::ALL.into_iter().map(place).collect::<anyhow::Result<_>>()?,
             development: settings.section("development").context("section development")?,
             web,
+            webhooks: settings.section("webhooks").context("section webhooks")?,
             runtime: settings.runtime().context("the runtime's sections")?,
             settings,
         })

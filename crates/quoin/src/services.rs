@@ -119,7 +119,8 @@ impl Service {
         }))
     }
 
-    /// Its section of the settings, without what is ours, and with the addresses of the services it calls.
+    /// Its section of the settings, without what is ours, and with the addresses of the services it calls and what all
+    /// services have in common.
     fn settings<T: DeserializeOwned>(self, config: &Config) -> anyhow::Result<T> {
         let mut section: Map<String, Value> = config.settings.section(self.name())?;
         for ours in Place::KEYS {
@@ -130,6 +131,7 @@ impl Service {
                 *url = config.url_of(other).into();
             }
         }
+        section.insert("webhooks".to_owned(), serde_json::to_value(&config.webhooks)?);
         serde_json::from_value(Value::Object(section)).with_context(|| format!("section {self}"))
     }
 }

@@ -61,4 +61,5 @@ pub fn routes() -> OpenApiRouter<State> {
         .routes(routes!(offers::open_revision))
         .routes(routes!(offers::cancel_quote))
         .routes(routes!(offers::lose_quote))
+        .merge(webhooks::routes())
 }

@@ -17,6 +17,7 @@ pub mod config;
 pub mod error;
 pub mod events;
 pub mod http;
+pub mod hub;
 pub mod model;
 pub mod queries;
 pub mod rules;
@@ -32,6 +33,7 @@ use futures::{FutureExt, future::BoxFuture};
 use service_runtime::{ServiceState, service_router};
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
+use webhooks::Webhooks;
 
 use crate::{clients::Clients, http::Waiting};
 
@@ -48,6 +50,8 @@ pub struct State {
     pub runtime: ServiceState,
     /// This service's settings.
     pub config: Arc<Config>,
+    /// The callbacks of integrators.
+    pub webhooks: Webhooks,
     /// The services it calls.
     pub clients: Arc<Clients>,
     /// Places of requests that wait for something to happen.
@@ -58,7 +62,8 @@ impl State {
     /// Puts the parts together.
     pub fn new(runtime: ServiceState, config: Config) -> Self {
         let clients = Arc::new(Clients::new(&config));
-        Self { runtime, config: Arc::new(config), clients, waiting: Waiting::default() }
+        let webhooks = Webhooks::new(&hub::HUB, &config.webhooks);
+        Self { runtime, config: Arc::new(config), webhooks, clients, waiting: Waiting::default() }
     }
 }
 
@@ -76,14 +81,17 @@ pub fn openapi() -> OpenApi {
 
 /// The reactions this service works on; each is run by a consumer over the schema `quote`.
 pub fn reactions(state: &State) -> Vec<Arc<dyn Reaction>> {
-    workers::reactions(&state.runtime.caches, &state.runtime.pool, &state.runtime.clock)
+    let mut reactions = workers::reactions(&state.runtime.caches, &state.runtime.pool, &state.runtime.clock);
+    reactions.push(state.webhooks.reaction());
+    reactions
 }
 
 /// The loops this service runs beside its reactions. The state's pool connects as `quote_work`.
 pub fn workers(state: State, stop: CancellationToken) -> Vec<(&'static str, BoxFuture<'static, ()>)> {
     let (pool, every) = (state.runtime.pool.clone(), state.config.expiry_interval());
+    let callbacks = state.webhooks.worker(pool.clone(), state.runtime.clock.clone(), stop.clone());
     let sweep = workers::run_expiry(pool, every, state.runtime.hints.clone(), stop);
-    vec![("quote.expiry", sweep.boxed())]
+    vec![("quote.expiry", sweep.boxed()), callbacks]
 }
 
 /// What an auditor may ask this service about the keys it owns.

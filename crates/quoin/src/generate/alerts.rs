@@ -223,6 +223,25 @@ fn flow() -> Vec<Alert> {
             section: "An event is parked",
         },
         Alert {
+            name: "CallbacksFallBehind",
+            when: "max by (service) (quoin_webhook_oldest_waiting_seconds) > 900".into(),
+            lasting: "5m",
+            severity: Severity::Ticket,
+            keyspace: None,
+            summary: "A callback of {{ $labels.service }} has not got an event for more than a quarter of an hour"
+                .into(),
+            section: "An integrator does not get his events",
+        },
+        Alert {
+            name: "CallbackSuspended",
+            when: "max by (service) (quoin_webhook_suspended_subscriptions) > 0".into(),
+            lasting: "15m",
+            severity: Severity::Ticket,
+            keyspace: None,
+            summary: "Callbacks of {{ $labels.service }} are suspended; their events wait".into(),
+            section: "An integrator does not get his events",
+        },
+        Alert {
             name: "AnswersFail",
             when: "sum(rate(http_request_duration_seconds_count{status=\"5xx\"}[5m])) / \
                    sum(rate(http_request_duration_seconds_count[5m])) > 0.01"

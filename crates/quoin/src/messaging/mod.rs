@@ -1,7 +1,9 @@
-//! Looking after the way of facts: what waits in an outbox, what is published again, what a consumer has parked.
+//! Looking after the way of facts: what waits in an outbox, what is published again, what a consumer has parked, which
+//! callbacks are served.
 //!
 //! Owns what the commands say. How facts travel, and what may be repeated, is decided in `events`.
 
+pub mod callbacks;
 pub mod outbox;
 pub mod parked;
 
