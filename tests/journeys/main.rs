@@ -10,6 +10,7 @@ mod faults;
 mod isolation;
 mod messaging;
 mod outage;
+mod projections;
 mod refusals;
 mod retail;
 mod sale;
