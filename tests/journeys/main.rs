@@ -11,6 +11,7 @@ mod hub;
 mod isolation;
 mod messaging;
 mod outage;
+mod projections;
 mod refusals;
 mod retail;
 mod sale;

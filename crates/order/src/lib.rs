@@ -2,7 +2,7 @@
 //!
 //! Owns orders with their items, the tasks that fulfil them, cancellations and the hand-off to invoicing (schema `order`,
 //! quoted in SQL because it is a reserved word); the paths under `/order/v1`; the events on `quoin.order.v1`; the keyspaces
-//! of order and workflow summaries. Asks the quote service what was accepted and inventory for stock. Must never price anything: amounts
+//! of order and workflow summaries; the order list, made from events. Asks the quote service what was accepted and inventory for stock. Must never price anything: amounts
 //! come from the acceptance, credits are parts of them.
 //!
 //! Reading order: [`model`] → [`rules`] → [`commands`] → [`runner`] → [`queries`] → [`store`] → [`http`] → [`events`] →
@@ -25,7 +25,7 @@ pub mod workers;
 
 use std::sync::Arc;
 
-use ::events::Reaction;
+use ::events::{Projection, Reaction};
 use axum::{Router, extract::FromRef};
 use cache_ports::Witness;
 use futures::{FutureExt, future::BoxFuture};
@@ -81,6 +81,11 @@ pub fn reactions(state: &State) -> Vec<Arc<dyn Reaction>> {
     let mut reactions = workers::reactions(&state.config, &state.runtime.caches);
     reactions.push(state.webhooks.reaction());
     reactions
+}
+
+/// The tables this service makes from events; each is kept up to date by a consumer over the schema `order`.
+pub fn projections() -> Vec<Arc<dyn Projection>> {
+    workers::projections()
 }
 
 /// The loops this service runs beside its reactions. The state's pool connects as `order_work`.

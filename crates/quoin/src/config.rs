@@ -18,7 +18,7 @@ use service_runtime::{RuntimeConfig, Settings};
 
 use crate::services::Service;
 
-pub use upkeep::{Audit, Sweep};
+pub use upkeep::{Audit, Reconcile, Sweep};
 
 /// The executable's own defaults.
 const DEFAULTS: &str = include_str!("../default.toml");
@@ -140,6 +140,9 @@ pub struct Kafka {
     pub topic_prefix: String,
     /// Of each topic that is made.
     pub partitions: i32,
+    /// Days the topics that are made keep a record; 0: without end.
+    #[serde(default)]
+    pub retention_days: u32,
 }
 
 /// What only development has.
@@ -169,6 +172,8 @@ pub struct Config {
     pub audit: Audit,
     /// The sweeper of the cache.
     pub sweep: Sweep,
+    /// The comparison of outbox and log.
+    pub reconcile: Reconcile,
     /// Kafka, or what stands in for it.
     pub kafka: Kafka,
     /// Where the services are.
@@ -204,6 +209,7 @@ impl Config {
             cache: settings.section("cache").context("section cache")?,
             audit: settings.section("audit").context("section audit")?,
             sweep: settings.section("sweep").context("section sweep")?,
+            reconcile: settings.section("reconcile").context("section reconcile")?,
             kafka: settings.section("kafka").context("section kafka")?,
             places: Service::ALL.into_iter().map(place).collect::<anyhow::Result<_>>()?,
             development: settings.section("development").context("section development")?,

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use anyhow::Context;
 use axum::Router;
 use cache_ports::Witness;
-use events::Reaction;
+use events::{Projected, Projection, Reaction, RepublishNames};
 use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -91,6 +91,19 @@ impl Service {
         in_crate_of!(self, it => it::TOPIC)
     }
 
+    /// Where it is asked to publish facts again, and who answers.
+    pub const fn requests(self) -> RepublishNames {
+        match self {
+            Self::Catalog => RepublishNames { consumer: "catalog.requests", topics: &["quoin.catalog.v1.requests"] },
+            Self::Pricing => RepublishNames { consumer: "pricing.requests", topics: &["quoin.pricing.v1.requests"] },
+            Self::Quote => RepublishNames { consumer: "quote.requests", topics: &["quoin.quote.v1.requests"] },
+            Self::Order => RepublishNames { consumer: "order.requests", topics: &["quoin.order.v1.requests"] },
+            Self::Inventory => {
+                RepublishNames { consumer: "inventory.requests", topics: &["quoin.inventory.v1.requests"] }
+            }
+        }
+    }
+
     /// Its settings' defaults, TOML.
     pub const fn defaults(self) -> &'static str {
         in_crate_of!(self, it => it::DEFAULTS)
@@ -115,8 +128,20 @@ impl Service {
     pub fn workers(self, runtime: ServiceState, config: &Config, stop: CancellationToken) -> anyhow::Result<Workers> {
         Ok(in_crate_of!(self, it => {
             let state = it::State::new(runtime, self.settings(config)?);
-            Workers { reactions: it::reactions(&state), loops: it::workers(state, stop) }
+            let mut reactions = it::reactions(&state);
+            let live = |projection| Arc::new(Projected::live(self.name(), projection)) as Arc<dyn Reaction>;
+            reactions.extend(self.projections().into_iter().map(live));
+            Workers { reactions, loops: it::workers(state, stop) }
         }))
+    }
+
+    /// The tables it makes from events.
+    pub fn projections(self) -> Vec<Arc<dyn Projection>> {
+        match self {
+            Self::Quote => ::quote::projections(),
+            Self::Order => ::order::projections(),
+            Self::Catalog | Self::Pricing | Self::Inventory => Vec::new(),
+        }
     }
 
     /// Its section of the settings, without what is ours, and with the addresses of the services it calls and what all
@@ -152,6 +177,8 @@ mod tests {
         assert_eq!(names, ["catalog", "pricing", "quote", "order", "inventory"]);
         for service in Service::ALL {
             assert_eq!(service.topic(), format!("quoin.{service}.v1"));
+            assert_eq!(service.requests().topics, [events::requests_topic(service.topic())]);
+            assert_eq!(service.requests().consumer, format!("{service}.requests"));
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Quote: from a first draft to the customer's yes, and the right to one order.
 //!
 //! Owns quotes with their numbered revisions and lines, requests for approval, acceptances, customers, the policy that says
-//! which customer may have what, and the one that says how deep a discount somebody may approve (schema `quote`); the paths
+//! which customer may have what, and the one that says how deep a discount somebody may approve (schema `quote`); the quote list,
+//! made from events; the paths
 //! under `/quote/v1`; the events on `quoin.quote.v1`; the keyspaces of quote summaries, of eligibility, of access and of
 //! unsaved edits.
 //! Asks the catalog what an offering is and pricing what it costs. Must never compute an amount: money comes only from a
@@ -26,7 +27,7 @@ pub mod workers;
 
 use std::sync::Arc;
 
-use ::events::Reaction;
+use ::events::{Projection, Reaction};
 use axum::{Router, extract::FromRef};
 use cache_ports::Witness;
 use futures::{FutureExt, future::BoxFuture};
@@ -84,6 +85,11 @@ pub fn reactions(state: &State) -> Vec<Arc<dyn Reaction>> {
     let mut reactions = workers::reactions(&state.runtime.caches, &state.runtime.pool, &state.runtime.clock);
     reactions.push(state.webhooks.reaction());
     reactions
+}
+
+/// The tables this service makes from events; each is kept up to date by a consumer over the schema `quote`.
+pub fn projections() -> Vec<Arc<dyn Projection>> {
+    workers::projections()
 }
 
 /// The loops this service runs beside its reactions. The state's pool connects as `quote_work`.

@@ -79,7 +79,7 @@ async fn append(serve: &PgPool, tenant: &TenantId, ids: &[Uuid], version: u64) -
 async fn every_event_has_its_effect_once_though_relay_and_consumer_are_killed() -> Result<()> {
     let brokers = dev_stack::test::kafka().await?;
     let prefix = format!("{}.", unique_name("journey"));
-    create_topics(brokers, &prefix, &[TOPIC], 6).await?;
+    create_topics(brokers, &prefix, &[TOPIC], crate::shape(6)).await?;
     let database = dev_stack::test::database(&["platform"]).await?;
     let admin = PgPool::connect(&database.admin_url()).await?;
     prepare(&admin).await?;

@@ -16,7 +16,9 @@ use super::{
     lot::{Lot, Reason, parking_key},
     positions::{Claimed, Positions},
 };
-use crate::{Delivery, Envelope, Guard, Partition, Reaction, ReactionError, Record, reaction::is_transient};
+use crate::{
+    Delivery, Envelope, Guard, Partition, Reaction, ReactionError, Record, reaction::is_transient, republish::Wanted,
+};
 
 /// What applies batches.
 pub(crate) struct Applier {
@@ -34,6 +36,8 @@ pub(crate) struct Committed {
     pub settle: Vec<Envelope>,
     /// Keys waiting for a version that may have come.
     pub gaps: BTreeSet<String>,
+    /// Versions that keys wait for since this batch.
+    pub wanted: Vec<Wanted>,
     /// Records by outcome, for the metrics.
     pub applied: u64,
     pub repeated: u64,
@@ -182,7 +186,10 @@ impl<'a> Batch<'a> {
                 self.note_applied(guard, key, event);
             }
             Verdict::ParkBehind => self.park(tx, delivery, Reason::Behind).await?,
-            Verdict::ParkGap { wanted } => self.park(tx, delivery, Reason::Gap { wanted }).await?,
+            Verdict::ParkGap { wanted } => {
+                self.park(tx, delivery, Reason::Gap { wanted }).await?;
+                self.committed.wanted.push(Wanted::before(event, Arc::clone(&delivery.partition.topic), wanted));
+            }
         }
         Ok(())
     }

@@ -17,7 +17,10 @@ use cache_engine::{Engine, NoStore};
 use service_runtime::{Health, internal_router, server, server::Lifecycle};
 use tokio::net::TcpListener;
 
-pub use self::parts::{Log, Parts, Stores};
+pub use self::{
+    parts::{Log, Parts, Stores},
+    work::answering,
+};
 use crate::{config::Config, services::Service};
 
 /// What a process does.

@@ -185,6 +185,8 @@ mod tests {
         assert!(refused("quoin events redrive quote --all --key acme:quote:1"));
         assert!(!refused("quoin events redrive quote --all --consumer quote.orders"));
         assert!(refused("quoin events discard quote --consumer quote.orders --key k"));
+        assert!(refused("quoin events rebuild order"), "which list?");
+        assert!(!refused("quoin events rebuild order --projection order-list --dry-run"));
     }
 
     #[test]

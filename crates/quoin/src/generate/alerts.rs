@@ -242,6 +242,24 @@ fn flow() -> Vec<Alert> {
             section: "An integrator does not get his events",
         },
         Alert {
+            name: "FactGone",
+            when: "increase(quoin_republish_answers_total{outcome=\"missing\"}[1h]) > 0".into(),
+            lasting: "0m",
+            severity: Severity::Ticket,
+            keyspace: None,
+            summary: "Somebody misses a fact that the outbox of {{ $labels.service }} does not have any more".into(),
+            section: "An event is parked",
+        },
+        Alert {
+            name: "FactsDiverge",
+            when: "max by (service, kind) (quoin_divergence_events) > 0".into(),
+            lasting: "0m",
+            severity: Severity::Page,
+            keyspace: None,
+            summary: "Outbox and log of {{ $labels.service }} diverge: {{ $labels.kind }}".into(),
+            section: "Facts diverge",
+        },
+        Alert {
             name: "AnswersFail",
             when: "sum(rate(http_request_duration_seconds_count{status=\"5xx\"}[5m])) / \
                    sum(rate(http_request_duration_seconds_count[5m])) > 0.01"
