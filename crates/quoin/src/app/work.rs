@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use events::{Consumer, Relay, RelayConfig};
+use events::{Consumer, ConsumerConfig, Relay, RelayConfig};
 use service_runtime::{ServiceState, run_idempotency_sweeper, server::Lifecycle};
 
 use super::{Duties, Parts};
@@ -24,12 +24,15 @@ fn start_service(parts: &Parts, service: Service, lifecycle: &Lifecycle) -> anyh
     let state = parts.state(service, pool.clone());
     let hint = parts.hint(service).0;
     let publisher = parts.log.publisher()?;
-    let relay = Relay::new(pool.clone(), service.name(), service.topic(), publisher, hint, RelayConfig::default());
+    let lease = parts.config.leases.times()?;
+    let pace = RelayConfig { lease, ..RelayConfig::default() };
+    let relay = Relay::new(pool.clone(), service.name(), service.topic(), publisher, hint, pace);
     lifecycle.spawn_worker("relay", relay.run(lifecycle.stop_workers()));
     let workers = service.workers(state.clone(), &parts.config, lifecycle.stop_workers())?;
     for reaction in workers.reactions {
         let name = reaction.consumer();
-        let consumer = Consumer::new(pool.clone(), service.name(), parts.log.source(name)?, reaction);
+        let consumer = Consumer::new(pool.clone(), service.name(), parts.log.source(name)?, reaction)
+            .with_config(ConsumerConfig { lease, ..ConsumerConfig::default() });
         lifecycle.spawn_worker(name, consumer.run(lifecycle.stop_workers()));
     }
     for (name, work) in workers.loops {
