@@ -92,11 +92,13 @@ impl Shop {
 
     /// A new quote.
     pub async fn quote(&self, lines: &[Value]) -> Result<Value> {
+        let external_id = Uuid::now_v7().to_string();
         let body = json!({
-            "externalId": Uuid::now_v7().to_string(), "customerId": self.customer, "priceBookId": self.book,
+            "externalId": external_id, "customerId": self.customer, "priceBookId": self.book,
             "publicationId": self.publication, "currency": "EUR", "level": "firm", "items": lines,
         });
-        post(&self.seller, "/quote/v1/quotes", &body).await
+        let call = self.seller.post("/quote/v1/quotes").key(external_id).json(&body);
+        Ok(call.send::<Value>().await?.value)
     }
 
     /// A quote brought to where the customer may accept it; approved where that is needed.

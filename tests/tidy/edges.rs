@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, process::Command};
 
 use serde::Deserialize;
 
-use crate::tree::{report, root};
+use crate::tree::{files, report, root};
 
 #[derive(Deserialize)]
 struct Metadata {
@@ -21,23 +21,26 @@ struct Package {
 struct Dependency {
     name: String,
     kind: Option<String>,
+    #[serde(default)]
+    features: Vec<String>,
 }
 
 /// What a service may name.
-const SERVICE: &[&str] = &["kernel", "cache-ports", "events", "service-runtime", "webhooks"];
+const SERVICE: &[&str] = &["kernel", "cache-ports", "events", "service-runtime", "fail-points", "webhooks"];
 
 /// Crates that may name any other: they only put things together, or measure them.
 const ROOTS: [&str; 3] = ["quoin", "system-tests", "bench"];
 
 /// Crate → the workspace crates it may name in its code.
-const EDGES: [(&str, &[&str]); 14] = [
+const EDGES: [(&str, &[&str]); 15] = [
     ("kernel", &[]),
+    ("fail-points", &[]),
     ("cache-ports", &["kernel"]),
     ("cache-engine", &["cache-ports", "kernel"]),
     ("cache-redis", &["cache-engine", "cache-ports", "kernel"]),
-    ("events", &["kernel"]),
-    ("events-kafka", &["events", "kernel"]),
-    ("service-runtime", &["cache-ports", "kernel"]),
+    ("events", &["fail-points", "kernel"]),
+    ("events-kafka", &["events", "fail-points", "kernel"]),
+    ("service-runtime", &["cache-ports", "fail-points", "kernel"]),
     ("webhooks", &["events", "kernel", "service-runtime"]),
     ("dev-stack", &[]),
     ("catalog", SERVICE),
@@ -49,6 +52,9 @@ const EDGES: [(&str, &[&str]); 14] = [
 
 /// A client library and the one crate that may name it; `bench` measures the bare libraries as floors.
 const WRAPPED: [(&str, &str); 2] = [("fred", "cache-redis"), ("rdkafka", "events-kafka")];
+
+/// The one program that may arm fail-points.
+const UNDER_TEST: &str = "tests/src/quoin_under_test.rs";
 
 /// Crates a test may name although the code may not: real servers, and the real implementations of the ports.
 const FOR_TESTS: [&str; 6] = ["dev-stack", "cache-engine", "cache-ports", "kernel", "events", "service-runtime"];
@@ -107,9 +113,28 @@ fn each_client_library_is_named_by_one_crate() {
 }
 
 #[test]
+fn fail_points_are_armed_by_the_executable_under_test_alone() {
+    let mut broken = Vec::new();
+    for package in packages().iter().filter(|package| package.name != "system-tests") {
+        let watched = package.dependencies.iter().any(|d| d.name == "fail-points" && !d.features.is_empty());
+        broken.extend(watched.then(|| format!("{} switches a feature of fail-points on", package.name)));
+    }
+    let call = ["fail_points", "watch("].join("::");
+    let sources = ["crates", "tests", "bench"].into_iter().flat_map(|folder| files(folder, &[".rs"]));
+    let callers: Vec<String> = sources.filter(|file| file.text.contains(&call)).map(|file| file.path).collect();
+    broken.extend(callers.iter().filter(|path| *path != UNDER_TEST).map(|path| format!("{path} arms fail-points")));
+    assert!(callers.iter().any(|path| path == UNDER_TEST), "the check looks for something nobody says");
+    report("only the executable under test may be told to die", &broken);
+}
+
+#[test]
 fn the_table_knows_a_crate_that_was_not_declared() {
     // The rule itself: an unlisted edge is refused, a listed one and a test's own servers are not.
-    let edge = |name: &str, kind: Option<&str>| Dependency { name: name.to_owned(), kind: kind.map(str::to_owned) };
+    let edge = |name: &str, kind: Option<&str>| Dependency {
+        name: name.to_owned(),
+        kind: kind.map(str::to_owned),
+        features: Vec::new(),
+    };
     assert!(!may_name("quote", SERVICE, &edge("order", None)));
     assert!(!may_name("quote", SERVICE, &edge("order", Some("dev"))));
     assert!(!may_name("quote", SERVICE, &edge("dev-stack", None)));

@@ -3,6 +3,7 @@
 //! Owns the sections of `default.toml`; the runtime's and the services' sections are read by those who own them. Must
 //! never hold a decision of a domain.
 
+mod leases;
 mod upkeep;
 
 use std::{
@@ -18,6 +19,7 @@ use service_runtime::{RuntimeConfig, Settings};
 
 use crate::services::Service;
 
+pub use leases::Leases;
 pub use upkeep::{Audit, Reconcile, Sweep};
 
 /// The executable's own defaults.
@@ -176,6 +178,8 @@ pub struct Config {
     pub reconcile: Reconcile,
     /// Kafka, or what stands in for it.
     pub kafka: Kafka,
+    /// How workers share their work.
+    pub leases: Leases,
     /// Where the services are.
     pub places: BTreeMap<Service, Place>,
     /// What only development has.
@@ -211,6 +215,7 @@ impl Config {
             sweep: settings.section("sweep").context("section sweep")?,
             reconcile: settings.section("reconcile").context("section reconcile")?,
             kafka: settings.section("kafka").context("section kafka")?,
+            leases: settings.section("leases").context("section leases")?,
             places: Service::ALL.into_iter().map(place).collect::<anyhow::Result<_>>()?,
             development: settings.section("development").context("section development")?,
             web,

@@ -8,7 +8,6 @@ use cache_ports::Witness;
 use events::{Projected, Projection, Reaction, RepublishNames};
 use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
 use service_runtime::ServiceState;
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
@@ -147,17 +146,9 @@ impl Service {
     /// Its section of the settings, without what is ours, and with the addresses of the services it calls and what all
     /// services have in common.
     fn settings<T: DeserializeOwned>(self, config: &Config) -> anyhow::Result<T> {
-        let mut section: Map<String, Value> = config.settings.section(self.name())?;
-        for ours in Place::KEYS {
-            section.remove(ours);
-        }
-        for other in Self::ALL {
-            if let Some(url) = section.get_mut(&format!("{other}_url")) {
-                *url = config.url_of(other).into();
-            }
-        }
-        section.insert("webhooks".to_owned(), serde_json::to_value(&config.webhooks)?);
-        serde_json::from_value(Value::Object(section)).with_context(|| format!("section {self}"))
+        let urls = Self::ALL.map(|other| (format!("{other}_url"), config.url_of(other).to_owned()));
+        let section = config.settings.section_of(self.name(), &Place::KEYS, &urls, &["webhooks"]);
+        section.with_context(|| format!("section {self}"))
     }
 }
 

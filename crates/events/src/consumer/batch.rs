@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use fail_points::{Step, reached};
 use kernel::TenantId;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
@@ -79,6 +80,7 @@ impl Applier {
         claimed: Claimed,
         records: &[Delivery],
     ) -> Result<Committed, BatchError> {
+        reached(Step::ConsumerRead);
         let mut tx = self.pool.begin().await?;
         self.advance(&mut tx, partition, claimed, records).await?;
         let mut batch = Batch::load(self, &mut tx, records).await?;
@@ -87,7 +89,9 @@ impl Applier {
         }
         let Batch { entries, committed, .. } = batch;
         self.ledger.record(&mut tx, entries).await?;
+        reached(Step::ConsumerApplied);
         tx.commit().await?;
+        reached(Step::ConsumerCommitted);
         Ok(committed)
     }
 
@@ -104,6 +108,7 @@ impl Applier {
         self.lot.park(&mut tx, record, &Reason::Poison(error)).await?;
         // The key may have been waiting for this very version; now it waits for a redrive.
         self.lot.hold(&mut tx, &parking_key(record), Hold::Poison, None).await?;
+        reached(Step::ConsumerParking);
         tx.commit().await?;
         Ok(Committed { parked: 1, ..Committed::default() })
     }

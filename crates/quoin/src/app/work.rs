@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use events::{Consumer, Publisher, Reaction, Reconciliation, Relay, RelayConfig, Republish};
+use events::{
+    Consumer, ConsumerConfig, Publisher, Reaction, Reconciliation, Relay, RelayConfig, Republish,
+};
 use service_runtime::{ServiceState, run_idempotency_sweeper, server::Lifecycle};
 use sqlx::PgPool;
 
@@ -25,7 +27,9 @@ fn start_service(parts: &Parts, service: Service, lifecycle: &Lifecycle) -> anyh
     let state = parts.state(service, pool.clone());
     let hint = parts.hint(service).0;
     let publisher = parts.log.publisher()?;
-    let relay = Relay::new(pool.clone(), service.name(), service.topic(), publisher, hint, RelayConfig::default());
+    let lease = parts.config.leases.times()?;
+    let pace = RelayConfig { lease, ..RelayConfig::default() };
+    let relay = Relay::new(pool.clone(), service.name(), service.topic(), publisher, hint, pace);
     lifecycle.spawn_worker("relay", relay.run(lifecycle.stop_workers()));
     let workers = service.workers(state.clone(), &parts.config, lifecycle.stop_workers())?;
     // A publisher of their own: a call that is given up throws its producer away, and the relay's must not be.
@@ -34,6 +38,7 @@ fn start_service(parts: &Parts, service: Service, lifecycle: &Lifecycle) -> anyh
     for reaction in workers.reactions.into_iter().chain([answering]) {
         let name = reaction.consumer();
         let consumer = Consumer::new(pool.clone(), service.name(), parts.log.source(name)?, reaction)
+            .with_config(ConsumerConfig { lease, ..ConsumerConfig::default() })
             .asking_through(Arc::clone(&asking));
         lifecycle.spawn_worker(name, consumer.run(lifecycle.stop_workers()));
     }
