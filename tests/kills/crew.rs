@@ -62,7 +62,7 @@ impl Crew {
     }
 
     fn draw(&self, role: Role) -> Option<Life> {
-        let fate = || self.fate.lock().unwrap_or_else(PoisonError::into_inner).next(role);
+        let fate = || self.fate.lock().unwrap_or_else(PoisonError::into_inner).next(role, &self.tally);
         (!*self.calm.borrow()).then(fate)
     }
 

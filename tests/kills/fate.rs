@@ -7,7 +7,10 @@ use fastrand::Rng;
 use quoin::deployment::Role;
 use system_tests::doom::Doom;
 
-use crate::scale::Scale;
+use crate::{
+    scale::Scale,
+    tally::{Cause, Tally},
+};
 
 /// Steps a worker gets to by itself. Parking needs poison, draining a redrive: both are the poisoner's.
 const OF_WORKERS: [Step; 11] = [
@@ -51,10 +54,16 @@ impl Fate {
         Self { scale, rng: Rng::with_seed(scale.seed), drawn: BTreeMap::new() }
     }
 
-    /// The next life of a process of this role: doomed to what was drawn least often, by lot among equals.
-    pub fn next(&mut self, role: Role) -> Life {
+    /// The next life of a process of this role: doomed to what was drawn least often, by lot among equals. Where everybody has
+    /// died often enough it is a long one, so that what waits behind the dead gets done.
+    pub fn next(&mut self, role: Role, tally: &Tally) -> Life {
         let steps: &[Step] = if role == Role::Serve { &OF_SERVICES } else { &OF_WORKERS };
-        let mut choices: Vec<Option<Step>> = steps.iter().copied().map(Some).chain([None]).collect();
+        let due = |step: &Step| tally.of(Cause::At(*step)).killed < self.scale.rounds;
+        let mut choices: Vec<Option<Step>> = steps.iter().copied().filter(due).map(Some).collect();
+        if choices.is_empty() {
+            return Life { doom: None, sales: usize::MAX / 2 };
+        }
+        choices.push(None);
         self.rng.shuffle(&mut choices);
         let times = |choice: &Option<Step>| self.drawn.get(&(role, *choice)).copied().unwrap_or_default();
         let step = choices.iter().min_by_key(|choice| times(choice)).copied().flatten();
@@ -74,13 +83,17 @@ mod tests {
     #[test]
     fn every_step_is_drawn_equally_often_and_a_seed_draws_the_same_again() {
         let scale = Scale { seed: 7, ..Scale::from_environment().unwrap() };
+        let tally = Tally::default();
         let draw = || {
             let mut fate = Fate::new(scale);
-            (0..48).map(|_| fate.next(Role::Work)).map(|life| life.doom).collect::<Vec<_>>()
+            (0..48).map(|_| fate.next(Role::Work, &tally)).map(|life| life.doom).collect::<Vec<_>>()
         };
         assert_eq!(draw(), draw());
         for step in OF_WORKERS {
             assert_eq!(draw().iter().flatten().filter(|doom| doom.step == step).count(), 4, "{step:?}");
         }
+        OF_WORKERS.into_iter().for_each(|step| tally.killed(Cause::At(step)));
+        let after = Fate::new(Scale { rounds: 1, ..scale }).next(Role::Work, &tally);
+        assert!(after.doom.is_none(), "everybody died once");
     }
 }

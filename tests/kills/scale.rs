@@ -20,6 +20,8 @@ pub struct Scale {
     pub sellers: usize,
     /// Kills of PostgreSQL, and as many of Kafka.
     pub server_kills: usize,
+    /// Nobody is doomed to a step any more where so many have died already.
+    pub rounds: usize,
     /// A process is doomed to die at a step the n-th time it gets there; n is at most this.
     pub depth: usize,
     /// Sales after which a process that has not met its doom is killed from outside.
@@ -41,7 +43,8 @@ impl Scale {
             workers: variable("QUOIN_KILLS_WORKERS")?.unwrap_or(if long { 3 } else { 2 }),
             sellers: if long { 8 } else { 4 },
             server_kills: if long { 10 } else { 1 },
-            depth: if long { 120 } else { 3 },
+            rounds: if long { usize::MAX } else { 1 },
+            depth: if long { 60 } else { 10 },
             patience: if long { 200 } else { 25 },
             poison_every: if long { sales / 20 } else { 15 },
             seed: variable("QUOIN_KILLS_SEED")?.unwrap_or_else(|| fastrand::u64(..)),
