@@ -109,6 +109,8 @@ pub struct Rebuild {
     schema: &'static str,
     projection: Arc<dyn Projection>,
     leases: Leases,
+    /// The lease's term: with another one, somebody else was here in between.
+    term: i64,
     applied: u64,
     skipped: u64,
 }
@@ -117,7 +119,7 @@ impl Rebuild {
     /// Of a projection in `schema`; `pool` connects as the work role.
     pub fn new(pool: PgPool, schema: &'static str, projection: Arc<dyn Projection>, lease: LeaseTimes) -> Self {
         let leases = Leases::new(schema, format!("rebuild:{}", projection.name()), 1, lease);
-        Self { pool, schema, projection, leases, applied: 0, skipped: 0 }
+        Self { pool, schema, projection, leases, term: 0, applied: 0, skipped: 0 }
     }
 
     /// Reads `source` from the beginning; `progress` hears how many records were read and how many there are. Dropping the
@@ -129,9 +131,12 @@ impl Rebuild {
         progress: impl FnMut(u64, u64) + Send,
     ) -> Result<Rebuilt, RebuildError> {
         let taken = self.leases.renew(&mut *self.pool.acquire().await?, Sharing::KeepAll).await;
-        let rebuilt = match taken {
-            Ok(change) if change.gained.is_empty() => Err(RebuildError::AlreadyRunning(self.projection.name())),
-            Ok(_) => self.rebuild(source, finish, progress).await,
+        let rebuilt = match taken.map(|change| change.gained.first().map(|held| held.term)) {
+            Ok(Some(term)) => {
+                self.term = term;
+                self.rebuild(source, finish, progress).await
+            }
+            Ok(None) => Err(RebuildError::AlreadyRunning(self.projection.name())),
             Err(error) => Err(error.into()),
         };
         self.leases.release(&mut *self.pool.acquire().await?).await?;
@@ -157,7 +162,10 @@ impl Rebuild {
             progress(reading.read, reading.wanted());
         }
         let rebuilt = self.conclude(reading, &reaction, build, finish).await?;
-        self.remove_builds_but_the_live_one().await?;
+        if let Err(error) = self.remove_builds_but_the_live_one().await {
+            let (projection, error) = (self.projection.name(), &error as &dyn std::error::Error);
+            tracing::warn!(projection, error, "rows that nobody reads are left for the next rebuild");
+        }
         Ok(rebuilt)
     }
 
@@ -269,8 +277,11 @@ impl Rebuild {
         if !self.leases.due() {
             return Ok(());
         }
+        // A long statement may have outlasted the lease while nobody else wanted it: the database says so, by the term.
+        self.leases.forget();
         let change = self.leases.renew(&mut *self.pool.acquire().await?, Sharing::KeepAll).await?;
-        if change.lost.is_empty() { Ok(()) } else { Err(RebuildError::Overtaken) }
+        let ours = change.gained.iter().any(|held| held.term == self.term);
+        if ours { Ok(()) } else { Err(RebuildError::Overtaken) }
     }
 
     async fn live_build(&self, conn: &mut PgConnection, lock: &str) -> Result<i32, RebuildError> {

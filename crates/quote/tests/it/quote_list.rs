@@ -56,7 +56,7 @@ async fn negotiate(world: &World) -> (Uuid, String) {
     world.in_approval().await;
     let offer = world.presented("2").await;
     let path = format!("{}/revisions", offer.path());
-    world.rep().request("POST".parse().unwrap(), &path).if_match(offer.version()).send().await.expect(201);
+    world.rep().request("POST".parse().unwrap(), &path).if_match(offer.version()).send().await.expect(200);
     let changes = world.presented("3").await;
     changes.then(&world.buyer(), "request-changes").await;
     let accepted = world.presented("4").await;
