@@ -5,7 +5,7 @@ use std::sync::Arc;
 use events::{Consumer, Relay, RelayConfig};
 use service_runtime::{ServiceState, run_idempotency_sweeper, server::Lifecycle};
 
-use super::{Duties, Parts};
+use super::{Duties, Parts, measured::Measured};
 use crate::{config::Duty, services::Service, upkeep};
 
 /// Starts all workers of the process.
@@ -29,6 +29,7 @@ fn start_service(parts: &Parts, service: Service, lifecycle: &Lifecycle) -> anyh
     let workers = service.workers(state.clone(), &parts.config, lifecycle.stop_workers())?;
     for reaction in workers.reactions {
         let name = reaction.consumer();
+        let reaction = Arc::new(Measured(reaction));
         let consumer = Consumer::new(pool.clone(), service.name(), parts.log.source(name)?, reaction);
         lifecycle.spawn_worker(name, consumer.run(lifecycle.stop_workers()));
     }
