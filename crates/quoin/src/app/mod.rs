@@ -6,6 +6,7 @@
 mod console;
 mod identities;
 mod limits;
+mod measured;
 mod parts;
 mod routes;
 mod work;

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use events::{
-    Consumer, ConsumerConfig, Publisher, Reaction, Reconciliation, Relay, RelayConfig, Republish,
-};
+use events::{Consumer, ConsumerConfig, Publisher, Reaction, Reconciliation, Relay, RelayConfig, Republish};
 use service_runtime::{ServiceState, run_idempotency_sweeper, server::Lifecycle};
 use sqlx::PgPool;
 
-use super::{Duties, Log, Parts};
+use super::{Duties, Log, Parts, measured::Measured};
 use crate::{config::Duty, messaging::reconcile::patrol, services::Service, upkeep};
 
 /// Starts all workers of the process.
@@ -37,6 +35,7 @@ fn start_service(parts: &Parts, service: Service, lifecycle: &Lifecycle) -> anyh
     let answering = answering(service, pool.clone(), Arc::clone(&asking));
     for reaction in workers.reactions.into_iter().chain([answering]) {
         let name = reaction.consumer();
+        let reaction = Arc::new(Measured(reaction));
         let consumer = Consumer::new(pool.clone(), service.name(), parts.log.source(name)?, reaction)
             .with_config(ConsumerConfig { lease, ..ConsumerConfig::default() })
             .asking_through(Arc::clone(&asking));

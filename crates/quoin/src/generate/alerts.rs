@@ -33,7 +33,7 @@ struct Alert {
 }
 
 /// A ratio computed once for dashboards and alerts.
-const RECORDED: [(&str, &str); 3] = [
+const RECORDED: [(&str, &str); 4] = [
     (
         "keyspace:cache_hit_ratio:rate5m",
         "sum by (keyspace) (rate(cache_hits_total[5m])) / \
@@ -46,6 +46,10 @@ const RECORDED: [(&str, &str); 3] = [
     (
         "consumer:quoin_consumer_settled_seconds:p99_5m",
         "histogram_quantile(0.99, sum by (consumer, le) (rate(quoin_consumer_settled_seconds_bucket[5m])))",
+    ),
+    (
+        "keyspace:cache_invalidation_lag_seconds:p99_5m",
+        "histogram_quantile(0.99, sum by (keyspace, le) (rate(cache_invalidation_lag_seconds_bucket[5m])))",
     ),
 ];
 
@@ -138,11 +142,11 @@ fn cache() -> Vec<Alert> {
         },
         Alert {
             name: "CacheInvalidatesLate",
-            when: "consumer:quoin_consumer_settled_seconds:p99_5m > 1".into(),
+            when: "keyspace:cache_invalidation_lag_seconds:p99_5m > 1".into(),
             lasting: "10m",
             severity: Severity::Ticket,
             keyspace: None,
-            summary: "{{ $labels.consumer }} drops keys more than a second after the commit".into(),
+            summary: "Keys of {{ $labels.keyspace }} are dropped more than a second after the commit".into(),
             section: "Facts arrive late",
         },
     ]
