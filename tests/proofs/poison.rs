@@ -18,7 +18,7 @@ use dev_stack::test;
 use events::{
     Consumer, Envelope, Guard, ParkingLot, Partition, Publisher, Reaction, ReactionError, RetryLater, Source,
 };
-use events_kafka::{KafkaPublisher, KafkaSource, create_topics};
+use events_kafka::{KafkaPublisher, KafkaSource, TopicShape, create_topics};
 use kernel::{Clock, EventId, SystemClock, TenantId, Version};
 use sqlx::{PgConnection, PgPool, postgres::PgPoolOptions};
 use system_tests::system::come_down;
@@ -121,7 +121,8 @@ impl Stage {
     /// Publishes every version of every key at a steady pace to the consumer's own topic and lets it read them all.
     async fn run(&self, marks: &Arc<Marks>) -> Result<Delays> {
         let brokers = test::kafka().await?;
-        create_topics(brokers, &self.prefix, marks.topics, PARTITIONS).await?;
+        let shape = TopicShape { partitions: PARTITIONS, retention_days: 7 };
+        create_topics(brokers, &self.prefix, marks.topics, shape).await?;
         let source = KafkaSource::new(brokers, &self.prefix, marks.consumer)?;
         let stop = CancellationToken::new();
         let consumer = Consumer::new(self.work.clone(), SCHEMA, Box::new(source), Arc::<Marks>::clone(marks));
