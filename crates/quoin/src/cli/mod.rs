@@ -69,7 +69,7 @@ enum Command {
     Events(events::EventsArgs),
     /// Say what is wrong with this installation, and what to do about it
     Doctor(doctor::DoctorArgs),
-    /// Write the files that are generated from the code: API documents, keyspaces, Redis users
+    /// Write the files that are generated from the code: API documents, events and their schemas, keyspaces, Redis users
     Generate(generate::GenerateArgs),
     /// Print shell completions
     Completions {
@@ -130,7 +130,7 @@ async fn run(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Outbox(args) => Box::pin(outbox::run(args, config()?)).await,
         Command::Events(args) => Box::pin(events::run(args, config()?)).await,
         Command::Doctor(args) => doctor::run(args, config()?).await,
-        Command::Generate(args) => generate::run(args),
+        Command::Generate(args) => Box::pin(generate::run(args)).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "quoin", &mut std::io::stdout());
             Ok(Verdict::Holds)
