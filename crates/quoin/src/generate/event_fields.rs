@@ -27,7 +27,7 @@ fn collect(root: &Value, object: &Value, within: &str, found: &mut Vec<Field>) {
     let required = |name: &str| object["required"].as_array().is_some_and(|names| names.iter().any(|it| it == name));
     for (name, schema) in object["properties"].as_object().into_iter().flatten() {
         let path = format!("{within}{name}");
-        let meaning = schema["description"].as_str().or_else(|| followed(root, schema)["description"].as_str());
+        let meaning = described(schema).or_else(|| described(followed(root, schema)));
         found.push(Field {
             holds: holds(root, schema),
             always: required(name),
@@ -41,6 +41,12 @@ fn collect(root: &Value, object: &Value, within: &str, found: &mut Vec<Field>) {
             collect(root, inner, &format!("{path}{marks}."), found);
         }
     }
+}
+
+/// What is said about a field; where it may be null, its one other choice says it.
+fn described(schema: &Value) -> Option<&str> {
+    let choices = schema["oneOf"].as_array().into_iter().flatten();
+    std::iter::once(schema).chain(choices).find_map(|it| it["description"].as_str())
 }
 
 /// Named values are explained once, for all events.
@@ -92,27 +98,34 @@ mod tests {
 
     use super::*;
 
+    const MEANINGS: [&str; 5] = ["The one before.", "The lines.", "", "", ""];
+
     #[test]
     fn fields_within_lists_are_rows_and_values_are_not_opened() {
         let schema = json!({
-            "required": ["items"],
+            "required": ["items", "before"],
             "properties": {
                 "items": { "type": "array", "items": { "$ref": "#/$defs/Item" }, "description": "The lines." },
                 "note": { "type": ["string", "null"] },
+                "before": { "oneOf": [{ "$ref": "#/$defs/Id", "description": "The one before." }, { "type": "null" }] },
             },
             "$defs": {
                 "Item": { "type": "object", "required": ["price"], "properties": {
                     "price": { "$ref": "#/$defs/Money" }, "state": { "type": "string", "enum": ["a", "b"] },
                 } },
+                "Id": { "type": "string", "format": "uuid", "description": "An id." },
                 "Money": { "type": "object", "x-final": true, "properties": { "amount": { "type": "string" } } },
             },
         });
+        let found = fields(&schema);
+        assert_eq!(found.iter().map(|field| field.meaning.as_str()).collect::<Vec<_>>(), MEANINGS);
         let rows: Vec<(String, String, bool)> =
-            fields(&schema).into_iter().map(|field| (field.path, field.holds, field.always)).collect();
+            found.into_iter().map(|field| (field.path, field.holds, field.always)).collect();
         let row = |path: &str, holds: &str, always| (path.to_owned(), holds.to_owned(), always);
         assert_eq!(
             rows,
             [
+                row("before", "id or null", true),
                 row("items", "list of object", true),
                 row("items[].price", "Money", true),
                 row("items[].state", "`a`, `b`", false),
