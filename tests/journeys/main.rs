@@ -6,6 +6,7 @@ mod access;
 mod alone;
 mod audit;
 mod eligibility;
+mod events;
 mod faults;
 mod hub;
 mod isolation;

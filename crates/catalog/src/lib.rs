@@ -40,7 +40,7 @@ use utoipa::openapi::OpenApi;
 use webhooks::Webhooks;
 
 pub use config::{Config, DEFAULTS};
-pub use events::TOPIC;
+pub use events::{TOPIC, published_events};
 
 /// The service's name, which is also its schema and the first part of its paths.
 pub const SERVICE: &str = "catalog";

@@ -15,3 +15,4 @@ mod wire;
 pub use publisher::KafkaPublisher;
 pub use source::KafkaSource;
 pub use topics::{KafkaError, TopicShape, create_topics};
+pub use wire::{HEADERS, WireHeader};

@@ -15,7 +15,7 @@ mod reactions;
 
 pub use invalidation::DropWorkflow;
 pub use order_list::OrderList;
-pub use published::{handoff_requested, order_cancelled, order_created, state_changed, summary_of};
+pub use published::{handoff_requested, order_cancelled, order_created, published_events, state_changed, summary_of};
 pub use reactions::OrderAccepted;
 
 /// Where the order service's facts are published.

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use anyhow::Context;
 use axum::Router;
 use cache_ports::Witness;
-use events::{Projected, Projection, Reaction, RepublishNames};
+use events::{Projected, Projection, PublishedEvent, Reaction, RepublishNames};
 use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use service_runtime::ServiceState;
@@ -103,6 +103,11 @@ impl Service {
         }
     }
 
+    /// What it publishes there.
+    pub fn published_events(self) -> Vec<PublishedEvent> {
+        in_crate_of!(self, it => it::published_events())
+    }
+
     /// Its settings' defaults, TOML.
     pub const fn defaults(self) -> &'static str {
         in_crate_of!(self, it => it::DEFAULTS)
@@ -121,6 +126,11 @@ impl Service {
     /// What it can say about the keys it owns.
     pub fn witnesses(self, runtime: ServiceState, config: &Config) -> anyhow::Result<Vec<Witness>> {
         Ok(in_crate_of!(self, it => it::witnesses(&it::State::new(runtime, self.settings(config)?))))
+    }
+
+    /// What it does about facts. The state's pool connects for working.
+    pub fn reactions(self, runtime: ServiceState, config: &Config) -> anyhow::Result<Vec<Arc<dyn Reaction>>> {
+        Ok(in_crate_of!(self, it => it::reactions(&it::State::new(runtime, self.settings(config)?))))
     }
 
     /// What runs beside its requests. The state's pool connects for working.

@@ -25,6 +25,7 @@ pub use published::{QUOTE_ACCEPTED, QuoteEvent, QuoteFact, customer_changed, quo
 pub use quote_list::QuoteList;
 pub use reactions::{DropSummaries, FollowOrders, drop_summaries};
 
+use events::PublishedEvent;
 use kernel::TenantId;
 use uuid::Uuid;
 
@@ -33,6 +34,14 @@ pub const TOPIC: &str = "quoin.quote.v1";
 
 /// The order service's facts.
 const ORDER_TOPIC: &str = "quoin.order.v1";
+
+/// Everything the quote service publishes.
+pub fn published_events() -> Vec<PublishedEvent> {
+    let mut all = published::published_events();
+    all.extend(eligibility::published_events());
+    all.extend(access::published_events());
+    all
+}
 
 /// The id of what a tenant has one of by that name, such as its policy: it follows from the tenant.
 fn id_within(tenant: &TenantId, name: &str) -> Uuid {

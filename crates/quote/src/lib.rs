@@ -39,7 +39,7 @@ use webhooks::Webhooks;
 use crate::{clients::Clients, http::Waiting};
 
 pub use config::{Config, DEFAULTS};
-pub use events::TOPIC;
+pub use events::{TOPIC, published_events};
 
 /// The service's name, which is also its schema and the first part of its paths.
 pub const SERVICE: &str = "quote";

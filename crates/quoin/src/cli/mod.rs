@@ -72,7 +72,7 @@ enum Command {
     Webhooks(webhooks::WebhooksArgs),
     /// Say what is wrong with this installation, and what to do about it
     Doctor(doctor::DoctorArgs),
-    /// Write the files that are generated from the code: API documents, keyspaces, Redis users
+    /// Write the files that are generated from the code: API documents, events and their schemas, keyspaces, Redis users
     Generate(generate::GenerateArgs),
     /// Print shell completions
     Completions {
@@ -134,7 +134,7 @@ async fn run(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Events(args) => Box::pin(events::run(args, config()?)).await,
         Command::Webhooks(args) => Box::pin(webhooks::run(args, config()?)).await,
         Command::Doctor(args) => doctor::run(args, config()?).await,
-        Command::Generate(args) => generate::run(args),
+        Command::Generate(args) => Box::pin(generate::run(args)).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "quoin", &mut std::io::stdout());
             Ok(Verdict::Holds)
