@@ -78,20 +78,21 @@ impl Lives {
 
     /// Redis was asked at `asked` what lies there and for how long. No frame gets a later end than it had before.
     pub(crate) fn learned(&self, at: Slot, stored: Option<Stored>, asked: Instant, now: Instant) -> Option<Stored> {
-        let fill = stored.as_ref().and_then(|stored| Some((Fill::of(&stored.bytes)?, stored.remaining?)));
-        let Some((fill, remaining)) = fill.filter(|(_, remaining)| !remaining.is_zero()) else {
-            self.forget(at);
+        let fill = stored.as_ref().and_then(|stored| Fill::of(&stored.bytes));
+        let before = self.known.get(&at.0).filter(|before| Some(before.fill) == fill);
+        let remaining = stored.as_ref().and_then(|stored| stored.remaining).filter(|remaining| !remaining.is_zero());
+        let (Some(fill), Some(remaining)) = (fill, remaining) else {
+            // Of a frame that lost its end the one it had is still known, in case it is given another.
+            if before.is_none() {
+                self.forget(at);
+            }
             return stored;
         };
-        let mut ends = asked + remaining.min(fill.whole_life());
-        let mut stored = stored;
-        if let Some(before) = self.known.get(&at.0).filter(|before| before.fill == fill) {
-            ends = ends.min(before.ends);
-            let left = ends.saturating_duration_since(now);
-            stored = stored.map(|stored| Stored { remaining: Some(remaining.min(left)), ..stored });
-        }
+        let ends = asked + remaining.min(fill.whole_life());
+        let ends = before.map_or(ends, |before| ends.min(before.ends));
         self.known.insert(at.0, Known { fill, ends, asked });
-        stored
+        let left = before.map(|_| ends.saturating_duration_since(now));
+        stored.map(|stored| Stored { remaining: Some(left.map_or(remaining, |left| remaining.min(left))), ..stored })
     }
 
     /// A frame that this process put there, for `life`; it was sent at `asked`.

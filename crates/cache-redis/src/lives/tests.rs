@@ -154,7 +154,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn nothing_is_told_to_live_beyond_its_end(steps in prop::collection::vec(step(), 1..40)) {
