@@ -105,7 +105,7 @@ fn harm_node(node: &mut Value, harm: &Harm) {
             }
         }
         (Harm::DropOne(which), Value::Array(items)) if !items.is_empty() => {
-            drop(items.remove(which.index(items.len())))
+            drop(items.remove(which.index(items.len())));
         }
         (Harm::AddUnknown(odd), Value::Object(members)) => drop(members.insert("unknown".to_owned(), odd.clone())),
         _ => {}

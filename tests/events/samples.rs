@@ -112,8 +112,8 @@ fn write_missing() {
         fs::write(&path, &text).expect("it can be written");
         lock.insert(sample.path(), hash_of(&text));
     }
-    let lines: String = lock.iter().map(|(path, hash)| format!("{hash}  {path}\n")).collect();
-    fs::write(root().join(LOCK), lines).expect("it can be written");
+    let lines: Vec<String> = lock.iter().map(|(path, hash)| format!("{hash}  {path}")).collect();
+    fs::write(root().join(LOCK), lines.join("\n") + "\n").expect("it can be written");
 }
 
 #[test]

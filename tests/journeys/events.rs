@@ -137,7 +137,7 @@ async fn whatever_the_product_publishes_fits_its_schema() -> Result<()> {
     promise_stock(&shop).await?;
     decide_who_may_what(&shop).await?;
 
-    let all = Service::ALL.into_iter().flat_map(|service| service.published_events());
+    let all = Service::ALL.into_iter().flat_map(Service::published_events);
     let expected: BTreeSet<&str> =
         all.map(|event| event.name).filter(|name| !NOT_BROUGHT_ABOUT.contains(name)).collect();
     let mut owner = system.owner().await?;

@@ -92,7 +92,9 @@ mod tests {
         for step in OF_WORKERS {
             assert_eq!(draw().iter().flatten().filter(|doom| doom.step == step).count(), 4, "{step:?}");
         }
-        OF_WORKERS.into_iter().for_each(|step| tally.killed(Cause::At(step)));
+        for step in OF_WORKERS {
+            tally.killed(Cause::At(step));
+        }
         let after = Fate::new(Scale { rounds: 1, ..scale }).next(Role::Work, &tally);
         assert!(after.doom.is_none(), "everybody died once");
     }

@@ -131,7 +131,7 @@ impl<'a> Comparison<'a> {
             let at = format!("{path}/{name}");
             match after.get(name) {
                 Some((now, still_required)) => {
-                    self.compare(*schema, *now, &at);
+                    self.compare(schema, now, &at);
                     match (required, still_required) {
                         (true, false) => self.refuse(&at, "may be missing now: old readers require it"),
                         (false, true) => self.refuse(&at, "is required now: old events may not have it"),

@@ -194,7 +194,7 @@ impl Reconciliation {
     /// Publishes again what is missing; answers how many events. What is wrong in the log stays there: nothing can be taken
     /// out of it.
     pub async fn repair(&self, found: &Reconciled, publisher: &dyn Publisher) -> Result<u64, ReconcileError> {
-        let mut published = 0;
+        let mut total = 0;
         for wanted in &found.missing {
             let replay = Replay {
                 tenant: Some(wanted.tenant.clone()),
@@ -203,9 +203,9 @@ impl Reconciliation {
                 from_version: Some(wanted.version),
                 ..Replay::default()
             };
-            published += replay.publish(&self.pool, self.schema, self.topic, publisher, |_| ()).await?;
+            total += replay.publish(&self.pool, self.schema, self.topic, publisher, |_| ()).await?;
         }
-        Ok(published)
+        Ok(total)
     }
 }
 

@@ -176,7 +176,8 @@ async fn everything_twice_and_shuffled_between_keys_gives_the_same_rows() {
 /// The same events with the keys in another order, each key's own order kept.
 fn shuffled_between_keys(events: Vec<events::Envelope>, seed: u64) -> Vec<events::Envelope> {
     let mut random = fastrand::Rng::with_seed(seed);
-    let mut queues: std::collections::BTreeMap<String, std::collections::VecDeque<_>> = Default::default();
+    let mut queues: std::collections::BTreeMap<String, std::collections::VecDeque<_>> =
+        std::collections::BTreeMap::default();
     for event in events {
         queues.entry(event.key()).or_default().push_back(event);
     }

@@ -63,7 +63,12 @@ pub fn rules_yaml() -> String {
         // Writing to a String cannot fail.
         let _ = write!(out, "      - record: {record}\n        expr: {expression}\n");
     }
-    for (group, alerts) in [("quoin-cache", cache()), ("quoin-keyspaces", keyspaces()), ("quoin-flow", flow())] {
+    for (group, alerts) in [
+        ("quoin-cache", cache()),
+        ("quoin-keyspaces", keyspaces()),
+        ("quoin-flow", flow()),
+        ("quoin-callbacks", callbacks()),
+    ] {
         let _ = write!(out, "  - name: {group}\n    rules:\n");
         for alert in alerts {
             alert.write(&mut out);
@@ -196,6 +201,31 @@ fn overloaded(keyspace: &Keyspace) -> Option<Alert> {
     })
 }
 
+/// Of callbacks to integrators.
+fn callbacks() -> Vec<Alert> {
+    vec![
+        Alert {
+            name: "CallbacksFallBehind",
+            when: "max by (service) (quoin_webhook_oldest_waiting_seconds) > 900".into(),
+            lasting: "5m",
+            severity: Severity::Ticket,
+            keyspace: None,
+            summary: "A callback of {{ $labels.service }} has not got an event for more than a quarter of an hour"
+                .into(),
+            section: "An integrator does not get his events",
+        },
+        Alert {
+            name: "CallbackSuspended",
+            when: "max by (service) (quoin_webhook_suspended_subscriptions) > 0".into(),
+            lasting: "15m",
+            severity: Severity::Ticket,
+            keyspace: None,
+            summary: "Callbacks of {{ $labels.service }} are suspended; their events wait".into(),
+            section: "An integrator does not get his events",
+        },
+    ]
+}
+
 /// Of facts on their way, and of the requests.
 fn flow() -> Vec<Alert> {
     vec![
@@ -225,25 +255,6 @@ fn flow() -> Vec<Alert> {
             keyspace: None,
             summary: "{{ $labels.consumer }} holds keys it cannot apply".into(),
             section: "An event is parked",
-        },
-        Alert {
-            name: "CallbacksFallBehind",
-            when: "max by (service) (quoin_webhook_oldest_waiting_seconds) > 900".into(),
-            lasting: "5m",
-            severity: Severity::Ticket,
-            keyspace: None,
-            summary: "A callback of {{ $labels.service }} has not got an event for more than a quarter of an hour"
-                .into(),
-            section: "An integrator does not get his events",
-        },
-        Alert {
-            name: "CallbackSuspended",
-            when: "max by (service) (quoin_webhook_suspended_subscriptions) > 0".into(),
-            lasting: "15m",
-            severity: Severity::Ticket,
-            keyspace: None,
-            summary: "Callbacks of {{ $labels.service }} are suspended; their events wait".into(),
-            section: "An integrator does not get his events",
         },
         Alert {
             name: "FactGone",

@@ -84,7 +84,7 @@ pub async fn rebuild(
     let outcome = rebuild.run(source, finish, heard).await;
     bar.finish_and_clear();
     match outcome {
-        Ok(rebuilt) => Ok(RebuildSummary::of(service, &*projection, rebuilt)),
+        Ok(done) => Ok(RebuildSummary::of(service, &*projection, done)),
         Err(error @ RebuildError::BeginningLost { .. }) => Err(error).context(
             "nothing was changed. Topics must keep records without end (kafka.retention_days, and retention.ms = -1 of \
              topics that exist); what is gone already only a restored log brings back",
