@@ -5,8 +5,8 @@
 //! after the other (`fail-points`), or is killed from outside; PostgreSQL and Kafka are killed as well; all of them come back
 //! at once, and clients repeat what got no answer, under the same key. Then everything is counted.
 //!
-//! The short form runs with every test and kills at each step at least once. The long form is asked for in the environment
-//! ([`scale`]) and writes what it found into `docs/proofs.md`.
+//! It needs the machine for minutes, so it runs only where it is asked for: `make prove`. Without sizes in the environment
+//! ([`scale`]) it kills at each step at least once; the long form writes what it found into `docs/proofs.md`.
 
 mod crew;
 mod fate;
@@ -26,6 +26,7 @@ use crate::{field::Field, scale::Scale};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_quoin-under-test");
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "minutes of kills that need the machine for themselves: scripts/prove kills"]
 async fn a_kill_at_every_step_loses_invents_doubles_and_reorders_nothing() -> Result<()> {
     let scale = Scale::from_environment()?;
     println!("{scale}");
