@@ -152,8 +152,8 @@ mod tests {
     #[test]
     fn a_receiver_asks_for_patience_in_seconds_or_by_a_time() {
         let now = DateTime::from_timestamp(784_111_777, 0).unwrap();
-        assert_eq!(retry_after("120", now), Some(Duration::from_secs(120)));
-        assert_eq!(retry_after("Sun, 06 Nov 1994 08:50:37 GMT", now), Some(Duration::from_secs(60)));
+        assert_eq!(retry_after("120", now), Some(Duration::from_mins(2)));
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:50:37 GMT", now), Some(Duration::from_mins(1)));
         for nothing in ["", "soon", "-1", "Sun, 06 Nov 1994 08:49:36 GMT"] {
             assert_eq!(retry_after(nothing, now), None, "{nothing}");
         }

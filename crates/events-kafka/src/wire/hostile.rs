@@ -46,7 +46,7 @@ fn harmed(mut pairs: Vec<Pair>, harms: &[Harm]) -> Vec<Pair> {
         match harm {
             Harm::Drop(at) if !pairs.is_empty() => drop(pairs.remove(at % length)),
             Harm::Put(at, value) => {
-                pairs.iter_mut().skip(at % length).take(1).for_each(|pair| pair.1.clone_from(value))
+                pairs.iter_mut().skip(at % length).take(1).for_each(|pair| pair.1.clone_from(value));
             }
             Harm::Flip(at, byte, mask) => {
                 if let Some((_, value)) = pairs.get_mut(at % length).filter(|(_, value)| !value.is_empty()) {
