@@ -31,6 +31,7 @@ mod ports;
 mod projection;
 mod published;
 mod reaction;
+mod reading;
 mod reconcile;
 mod relay;
 mod republish;

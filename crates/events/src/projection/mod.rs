@@ -6,7 +6,6 @@
 //! makes. Must never know what a row says.
 
 mod comparison;
-mod reading;
 mod rebuild;
 
 use std::sync::Arc;

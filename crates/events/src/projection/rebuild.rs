@@ -11,12 +11,12 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use super::{
     DifferenceKind, Projected, ProjectedTable, Projection,
     comparison::{Difference, compare},
-    reading::Reading,
 };
 use crate::{
     Delivery, LeaseTimes, Partition, Reaction, ReactionError, Record, Source, SourceError,
     consumer::apply_event,
     lease::{Leases, Sharing},
+    reading::{Reading, ReadingError, Stretch},
 };
 
 /// Rows removed in one transaction: short enough for nobody to wait for.
@@ -103,6 +103,15 @@ pub enum RebuildError {
     Applying(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+impl From<ReadingError> for RebuildError {
+    fn from(error: ReadingError) -> Self {
+        match error {
+            ReadingError::Source(error) => Self::Source(error),
+            ReadingError::Stalled => Self::Stalled,
+        }
+    }
+}
+
 /// One rebuild of one projection.
 pub struct Rebuild {
     pool: PgPool,
@@ -145,12 +154,14 @@ impl Rebuild {
 
     async fn rebuild(
         &mut self,
-        source: Box<dyn Source>,
+        mut source: Box<dyn Source>,
         finish: Finish,
         mut progress: impl FnMut(u64, u64) + Send,
     ) -> Result<Rebuilt, RebuildError> {
         self.remove_builds_but_the_live_one().await?;
-        let mut reading = Reading::from_the_beginning(source, self.projection.topics()).await?;
+        let log_id = source.log_id().await?;
+        let stretches = from_the_beginning(&mut *source, self.projection.topics()).await?;
+        let mut reading = Reading::of(source, &stretches).await?;
         let build = self.next_build().await?;
         let reaction = Projected::numbered(self.schema, Arc::clone(&self.projection), build);
         while !reading.is_done() {
@@ -161,7 +172,7 @@ impl Rebuild {
             tx.commit().await?;
             progress(reading.read, reading.wanted());
         }
-        let rebuilt = self.conclude(reading, &reaction, build, finish).await?;
+        let rebuilt = self.conclude((reading, log_id), &reaction, build, finish).await?;
         if let Err(error) = self.remove_builds_but_the_live_one().await {
             let (projection, error) = (self.projection.name(), &error as &dyn std::error::Error);
             tracing::warn!(projection, error, "rows that nobody reads are left for the next rebuild");
@@ -172,7 +183,7 @@ impl Rebuild {
     /// Compares and switches, with everything that is applied to the live build waiting meanwhile.
     async fn conclude(
         &mut self,
-        mut reading: Reading,
+        (mut reading, log_id): (Reading, String),
         reaction: &Projected,
         build: i32,
         finish: Finish,
@@ -182,7 +193,7 @@ impl Rebuild {
             return Err(RebuildError::Overtaken);
         }
         let live = self.live_build(&mut tx, "for update").await?;
-        let live_behind = self.catch_up(&mut tx, &mut reading, reaction).await?;
+        let live_behind = self.catch_up(&mut tx, (&mut reading, &log_id), reaction).await?;
         let (mut differences, mut rows) = (Vec::new(), 0);
         for table in self.projection.tables() {
             differences.extend(compare(&mut tx, self.schema, *table, (live, build)).await?);
@@ -206,7 +217,7 @@ impl Rebuild {
     async fn catch_up(
         &mut self,
         tx: &mut PgConnection,
-        reading: &mut Reading,
+        (reading, present): (&mut Reading, &str),
         reaction: &Projected,
     ) -> Result<u64, RebuildError> {
         let sql = format!(
@@ -217,8 +228,8 @@ impl Rebuild {
             sqlx::query_as(AssertSqlSafe(sql)).bind(self.projection.consumer()).fetch_all(&mut *tx).await?;
         let mut applied = Vec::new();
         for (topic, number, log_id, next) in positions {
-            if log_id != reading.log_id {
-                return Err(RebuildError::OtherLog { live: log_id, present: reading.log_id.clone() });
+            if log_id != present {
+                return Err(RebuildError::OtherLog { live: log_id, present: present.to_owned() });
             }
             let partition = Partition { topic: topic.into(), number };
             reading.read_on(&partition, next);
@@ -328,6 +339,21 @@ impl Rebuild {
         }
         Ok(())
     }
+}
+
+/// All that the partitions of `topics` hold, each from its first record. Refused where one has lost its beginning.
+async fn from_the_beginning(source: &mut dyn Source, topics: &[&str]) -> Result<Vec<Stretch>, RebuildError> {
+    let mut stretches = Vec::new();
+    for topic in topics {
+        for partition in source.partitions(topic).await? {
+            let extent = source.extent(&partition).await?;
+            if extent.first > 0 {
+                return Err(RebuildError::BeginningLost { partition, first: extent.first });
+            }
+            stretches.push(Stretch { partition, from: extent.first, until: extent.next });
+        }
+    }
+    Ok(stretches)
 }
 
 /// Applies the events among `records` that the projection follows; answers how many.

@@ -7,33 +7,24 @@
 mod kept;
 mod order;
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kernel::{ContentHash, Version};
 use serde::Serialize;
 use sqlx::PgPool;
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
-    Delivery, Envelope, Partition, Publisher, Record, Replay, ReplayError, Source, SourceError, republish::Wanted,
+    Delivery, Envelope, Publisher, Record, Replay, ReplayError, Source, SourceError,
+    reading::{Reading, ReadingError, Stretch},
+    republish::Wanted,
 };
 use kept::Kept;
 use order::Sequences;
 
 /// How far the clocks of database, relay and broker may be apart.
 const CLOCKS_DIFFER: TimeDelta = TimeDelta::minutes(5);
-
-/// Records taken at once, and how long to wait for them.
-const BATCH: usize = 1_000;
-const WAIT: Duration = Duration::from_secs(1);
-
-/// A log that holds records and delivers none for so long is not going to.
-const STALLED_AFTER: Duration = Duration::from_secs(30);
 
 /// Keys named of each kind.
 const EXAMPLES: usize = 10;
@@ -114,6 +105,15 @@ pub enum ReconcileError {
     Replay(#[from] ReplayError),
 }
 
+impl From<ReadingError> for ReconcileError {
+    fn from(error: ReadingError) -> Self {
+        match error {
+            ReadingError::Source(error) => Self::Source(error),
+            ReadingError::Stalled => Self::Stalled,
+        }
+    }
+}
+
 /// One service's outbox and topic.
 #[derive(Debug, Clone)]
 pub struct Reconciliation {
@@ -142,7 +142,7 @@ impl Reconciliation {
     /// Compares what was written since `since`, or everything the outbox retains.
     pub async fn compare(
         &self,
-        mut source: Box<dyn Source>,
+        source: Box<dyn Source>,
         since: Option<DateTime<Utc>>,
         progress: impl FnMut(u64) + Send,
     ) -> Result<Reconciled, ReconcileError> {
@@ -151,7 +151,7 @@ impl Reconciliation {
         let Some(since) = since.max(kept::oldest(&self.pool, self.schema).await?) else {
             return Ok(Reconciled { since: None, outbox: 0, log: 0, found: Vec::new(), missing: Vec::new() });
         };
-        let mut shown = self.read(&mut *source, &kept, since, progress).await?;
+        let mut shown = self.read(source, &kept, since, progress).await?;
         for id in kept::known(&self.pool, self.schema, shown.suspects.keys().copied().collect()).await? {
             shown.suspects.remove(&id);
         }
@@ -160,30 +160,20 @@ impl Reconciliation {
 
     async fn read(
         &self,
-        source: &mut dyn Source,
+        mut source: Box<dyn Source>,
         kept: &HashMap<Uuid, Kept>,
         since: DateTime<Utc>,
         mut progress: impl FnMut(u64) + Send,
     ) -> Result<Shown, ReconcileError> {
-        let (mut next, mut ends) = (BTreeMap::new(), BTreeMap::new());
+        let mut stretches = Vec::new();
         for partition in source.partitions(self.topic).await? {
-            let end = source.extent(&partition).await?.next;
-            next.insert(partition.clone(), source.offset_at(&partition, since - CLOCKS_DIFFER).await?);
-            ends.insert(partition, end);
+            let until = source.extent(&partition).await?.next;
+            let from = source.offset_at(&partition, since - CLOCKS_DIFFER).await?;
+            stretches.push(Stretch { partition, from, until });
         }
-        let from: Vec<_> = next.iter().map(|(partition, first)| (partition.clone(), *first)).collect();
-        source.assign(&from).await?;
-        let (mut shown, mut heard) = (Shown::default(), Instant::now());
-        let is_done = |next: &BTreeMap<Partition, i64>| ends.iter().all(|(partition, end)| next[partition] >= *end);
-        while !is_done(&next) {
-            let records = source.next_batch(BATCH, WAIT).await?;
-            if !records.is_empty() {
-                heard = Instant::now();
-            } else if heard.elapsed() > STALLED_AFTER {
-                return Err(ReconcileError::Stalled);
-            }
-            for delivery in &records {
-                next.insert(delivery.partition.clone(), delivery.offset + 1);
+        let (mut reading, mut shown) = (Reading::of(source, &stretches).await?, Shown::default());
+        while !reading.is_done() {
+            for delivery in &reading.next_batch().await? {
                 shown.take(delivery, kept, since);
             }
             progress(shown.records);
@@ -196,13 +186,8 @@ impl Reconciliation {
     pub async fn repair(&self, found: &Reconciled, publisher: &dyn Publisher) -> Result<u64, ReconcileError> {
         let mut total = 0;
         for wanted in &found.missing {
-            let replay = Replay {
-                tenant: Some(wanted.tenant.clone()),
-                aggregate_type: Some(wanted.aggregate_type.clone()),
-                aggregate_id: Some(wanted.aggregate_id),
-                from_version: Some(wanted.version),
-                ..Replay::default()
-            };
+            let Wanted { tenant, aggregate_type, aggregate_id, version, .. } = wanted;
+            let replay = Replay::of_aggregate(tenant, aggregate_type, *aggregate_id, *version);
             total += replay.publish(&self.pool, self.schema, self.topic, publisher, |_| ()).await?;
         }
         Ok(total)

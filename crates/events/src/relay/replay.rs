@@ -45,6 +45,17 @@ pub enum ReplayError {
 }
 
 impl Replay {
+    /// Those of one aggregate from a version on.
+    pub fn of_aggregate(tenant: &TenantId, aggregate_type: &str, aggregate_id: Uuid, from_version: Version) -> Self {
+        Self {
+            tenant: Some(tenant.clone()),
+            aggregate_type: Some(aggregate_type.to_owned()),
+            aggregate_id: Some(aggregate_id),
+            from_version: Some(from_version),
+            ..Self::default()
+        }
+    }
+
     /// How many events would be published again.
     pub async fn count(&self, pool: &PgPool, schema: &str) -> Result<u64, ReplayError> {
         let sql = format!("select count(*) {}", matching(schema));

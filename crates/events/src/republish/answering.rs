@@ -108,13 +108,7 @@ impl Republish {
         if answered.covers(&key, from) {
             return Ok(Outcome::Recent);
         }
-        let replay = Replay {
-            tenant: Some(event.tenant.clone()),
-            aggregate_type: Some(event.aggregate_type.clone()),
-            aggregate_id: Some(event.aggregate_id),
-            from_version: Some(from),
-            ..Replay::default()
-        };
+        let replay = Replay::of_aggregate(&event.tenant, &event.aggregate_type, event.aggregate_id, from);
         let first = replay.first_version(&self.pool, self.schema).await.map_err(RetryLater::because)?;
         if first != Some(from) {
             return Ok(Outcome::Missing);

@@ -1,56 +1,62 @@
-//! Reads topics from their beginning to the ends they had, or further.
+//! Reads stretches of a log to their ends, or further: once, without a position anywhere.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use tokio::time::Instant;
 
-use super::rebuild::RebuildError;
-use crate::{Delivery, Partition, Source};
+use crate::{Delivery, Partition, Source, SourceError};
 
 /// Records taken at once.
-const BATCH: usize = 500;
+const BATCH: usize = 1_000;
 
-/// How long to wait for records before the caller looks after its lease.
+/// How long to wait for records before the caller looks after other things, such as a lease.
 const WAIT: Duration = Duration::from_secs(1);
 
 /// A log that holds records and delivers none for so long is not going to.
 const STALLED_AFTER: Duration = Duration::from_secs(30);
 
+/// What is read of a partition: from an offset on, up to another.
+#[derive(Debug, Clone)]
+pub(crate) struct Stretch {
+    pub partition: Partition,
+    pub from: i64,
+    pub until: i64,
+}
+
+/// The log was not read to the end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReadingError {
+    #[error("the log cannot be read")]
+    Source(#[from] SourceError),
+    #[error("the log delivers nothing although it holds more")]
+    Stalled,
+}
+
 /// How far each partition was read, and how far it is to be.
-pub(super) struct Reading {
+pub(crate) struct Reading {
     source: Box<dyn Source>,
-    /// Where the log says it is; offsets of another one say nothing about it.
-    pub log_id: String,
     next: BTreeMap<Partition, i64>,
     until: BTreeMap<Partition, i64>,
     heard: Instant,
     /// Records taken so far.
     pub read: u64,
+    wanted: u64,
 }
 
 impl Reading {
-    /// Assigns every partition of `topics` from its first record. Refused where a partition has lost its beginning.
-    pub async fn from_the_beginning(mut source: Box<dyn Source>, topics: &[&str]) -> Result<Self, RebuildError> {
-        let log_id = source.log_id().await?;
-        let (mut next, mut until) = (BTreeMap::new(), BTreeMap::new());
-        for topic in topics {
-            for partition in source.partitions(topic).await? {
-                let extent = source.extent(&partition).await?;
-                if extent.first > 0 {
-                    return Err(RebuildError::BeginningLost { partition, first: extent.first });
-                }
-                next.insert(partition.clone(), extent.first);
-                until.insert(partition, extent.next);
-            }
-        }
-        let from: Vec<_> = next.iter().map(|(partition, first)| (partition.clone(), *first)).collect();
+    /// Begins to read these stretches, and nothing else, from `source`.
+    pub async fn of(mut source: Box<dyn Source>, stretches: &[Stretch]) -> Result<Self, SourceError> {
+        let from: Vec<_> = stretches.iter().map(|stretch| (stretch.partition.clone(), stretch.from)).collect();
         source.assign(&from).await?;
-        Ok(Self { source, log_id, next, until, heard: Instant::now(), read: 0 })
+        let until = stretches.iter().map(|stretch| (stretch.partition.clone(), stretch.until)).collect();
+        let lengths = stretches.iter().map(|stretch| u64::try_from(stretch.until - stretch.from).unwrap_or_default());
+        let wanted = lengths.sum();
+        Ok(Self { source, next: from.into_iter().collect(), until, heard: Instant::now(), read: 0, wanted })
     }
 
-    /// Records up to the ends that were asked for.
-    pub fn wanted(&self) -> u64 {
-        self.until.values().map(|until| u64::try_from(*until).unwrap_or_default()).sum()
+    /// Records there were to read at the beginning.
+    pub const fn wanted(&self) -> u64 {
+        self.wanted
     }
 
     /// Reads at least up to `offset` of `partition`.
@@ -72,7 +78,7 @@ impl Reading {
     }
 
     /// The next records of any partition; none when there were none for a second.
-    pub async fn next_batch(&mut self) -> Result<Vec<Delivery>, RebuildError> {
+    pub async fn next_batch(&mut self) -> Result<Vec<Delivery>, ReadingError> {
         let records = self.source.next_batch(BATCH, WAIT).await?;
         for record in &records {
             self.next.insert(record.partition.clone(), record.offset + 1);
@@ -81,7 +87,7 @@ impl Reading {
         if !records.is_empty() {
             self.heard = Instant::now();
         } else if self.heard.elapsed() > STALLED_AFTER {
-            return Err(RebuildError::Stalled);
+            return Err(ReadingError::Stalled);
         }
         Ok(records)
     }
