@@ -1,22 +1,9 @@
 //! What integrators may hear of this service; how they hear it is the matter of the crate `webhooks`.
 
-use webhooks::{Hub, rules::filter::Vocabulary};
+use webhooks::Hub;
 
-use crate::{SERVICE, TOPIC};
+use crate::{SERVICE, TOPIC, published_events};
 
 /// The service's callbacks.
-pub static HUB: Hub = Hub {
-    service: SERVICE,
-    consumer: "catalog.webhooks",
-    topics: &[TOPIC],
-    vocabulary: Vocabulary {
-        event_types: &[
-            "CatalogPublicationActivated",
-            "CatalogPublished",
-            "OfferingChanged",
-            "PriceChanged",
-            "SpecificationChanged",
-        ],
-        aggregate_types: &["activePublication", "offering", "price", "publication", "specification"],
-    },
-};
+pub static HUB: Hub =
+    Hub { service: SERVICE, consumer: "catalog.webhooks", topics: &[TOPIC], published: published_events };

@@ -78,7 +78,7 @@ async fn register_listener(
     Valid(body): Valid<EventSubscriptionInput>,
 ) -> ApiResult<Response> {
     caller.require(ADMINISTERING)?;
-    let new = body.new_subscription(webhooks.hub.vocabulary, &caller)?;
+    let new = body.new_subscription(&webhooks.vocabulary, &caller)?;
     webhooks.check_callback(&new.callback).await?;
     let (schema, mut made) = (webhooks.hub.service, None);
     let answer = idempotent(&runtime, &caller, key.as_ref(), "webhooks.register", &body, async |tx| {

@@ -24,7 +24,7 @@ pub mod upkeep;
 
 use std::sync::Arc;
 
-use events::Reaction;
+use events::{PublishedEvent, Reaction};
 use futures::future::BoxFuture;
 use kernel::SharedClock;
 use sqlx::PgPool;
@@ -51,14 +51,15 @@ pub struct Hub {
     pub consumer: &'static str,
     /// The service's topic.
     pub topics: &'static [&'static str],
-    /// What a filter may name.
-    pub vocabulary: Vocabulary,
+    /// What the service publishes there, and a filter may therefore name.
+    pub published: fn() -> Vec<PublishedEvent>,
 }
 
 /// The callbacks of one service, shared by its handlers and its workers.
 #[derive(Clone)]
 pub struct Webhooks {
     hub: &'static Hub,
+    vocabulary: Arc<Vocabulary>,
     config: Arc<Config>,
     hint: Arc<Notify>,
 }
@@ -66,7 +67,8 @@ pub struct Webhooks {
 impl Webhooks {
     /// Those of `hub`.
     pub fn new(hub: &'static Hub, config: &Config) -> Self {
-        Self { hub, config: Arc::new(config.clone()), hint: Arc::default() }
+        let vocabulary = Arc::new(Vocabulary::of(&(hub.published)()));
+        Self { hub, vocabulary, config: Arc::new(config.clone()), hint: Arc::default() }
     }
 
     /// What writes the feed.

@@ -39,7 +39,7 @@ pub struct ResumeBody {
 
 impl EventSubscriptionInput {
     /// The command's input, with a new id and a new secret.
-    pub(super) fn new_subscription(&self, vocabulary: Vocabulary, caller: &Caller) -> HubResult<NewSubscription> {
+    pub(super) fn new_subscription(&self, vocabulary: &Vocabulary, caller: &Caller) -> HubResult<NewSubscription> {
         let filter = match &self.query {
             Some(query) => filter::parse(query, vocabulary).map_err(HubError::Filter)?,
             None => Filter::default(),

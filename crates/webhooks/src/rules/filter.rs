@@ -1,6 +1,10 @@
 //! The filter of a subscription, written as TM Forum writes it:
 //! `eventType=QuoteAccepted,QuoteExpired&aggregateType=quote`.
 
+use std::collections::BTreeSet;
+
+use events::PublishedEvent;
+
 /// Which events a subscription asks for; `None` means whichever.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
@@ -11,12 +15,18 @@ pub struct Filter {
 }
 
 /// The words a filter may use.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Vocabulary {
-    /// The event types the service publishes.
-    pub event_types: &'static [&'static str],
-    /// The kinds of aggregates they are about.
-    pub aggregate_types: &'static [&'static str],
+    event_types: BTreeSet<&'static str>,
+    aggregate_types: BTreeSet<&'static str>,
+}
+
+impl Vocabulary {
+    /// The types of what a service publishes, and the kinds of aggregates it is about.
+    pub fn of(published: &[PublishedEvent]) -> Self {
+        let event_types = published.iter().map(|event| event.name).collect();
+        Self { event_types, aggregate_types: published.iter().map(|event| event.aggregate_type).collect() }
+    }
 }
 
 /// What is wrong with a filter.
@@ -45,7 +55,7 @@ impl FilterFault {
 }
 
 /// Reads a filter; an empty one admits everything.
-pub fn parse(query: &str, vocabulary: Vocabulary) -> Result<Filter, FilterFault> {
+pub fn parse(query: &str, vocabulary: &Vocabulary) -> Result<Filter, FilterFault> {
     let mut filter = Filter::default();
     if query.is_empty() {
         return Ok(filter);
@@ -54,13 +64,14 @@ pub fn parse(query: &str, vocabulary: Vocabulary) -> Result<Filter, FilterFault>
         let unknown = || FilterFault::Parameter(part.to_owned());
         let (name, values) = part.split_once('=').ok_or_else(unknown)?;
         let (chosen, known, fault): (_, _, fn(String, String) -> FilterFault) = match name {
-            "eventType" => (&mut filter.event_types, vocabulary.event_types, FilterFault::EventType),
-            "aggregateType" => (&mut filter.aggregate_types, vocabulary.aggregate_types, FilterFault::AggregateType),
+            "eventType" => (&mut filter.event_types, &vocabulary.event_types, FilterFault::EventType),
+            "aggregateType" => (&mut filter.aggregate_types, &vocabulary.aggregate_types, FilterFault::AggregateType),
             _ => return Err(unknown()),
         };
         let chosen = chosen.get_or_insert_default();
         for value in values.split(',') {
-            if !known.contains(&value) {
+            if !known.contains(value) {
+                let known: Vec<&str> = known.iter().copied().collect();
                 return Err(fault(value.to_owned(), known.join(", ")));
             }
             if !chosen.iter().any(|there| there == value) {
@@ -79,11 +90,14 @@ mod tests {
 
     const TYPES: &[&str] = &["QuoteAccepted", "QuoteChanged", "QuoteExpired"];
     const KINDS: &[&str] = &["customer", "quote"];
-    const WORDS: Vocabulary = Vocabulary { event_types: TYPES, aggregate_types: KINDS };
+
+    fn words() -> Vocabulary {
+        Vocabulary { event_types: TYPES.iter().copied().collect(), aggregate_types: KINDS.iter().copied().collect() }
+    }
 
     #[test]
     fn an_empty_filter_asks_for_everything() {
-        assert_eq!(parse("", WORDS), Ok(Filter::default()));
+        assert_eq!(parse("", &words()), Ok(Filter::default()));
     }
 
     #[test]
@@ -98,7 +112,7 @@ mod tests {
             ("&", "unknown-parameter"),
             ("eventType=QuoteAccepted&", "unknown-parameter"),
         ] {
-            assert_eq!(parse(query, WORDS).unwrap_err().code(), code, "{query}");
+            assert_eq!(parse(query, &words()).unwrap_err().code(), code, "{query}");
         }
     }
 
@@ -110,13 +124,13 @@ mod tests {
                 query = format!("{query}&{query}");
             }
             let owned = |words: &[&str]| Some(words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>());
-            let filter = parse(&query, WORDS).unwrap();
+            let filter = parse(&query, &words()).unwrap();
             prop_assert_eq!(filter, Filter { event_types: owned(&types), aggregate_types: owned(&kinds) });
         }
 
         #[test]
         fn any_text_is_read_or_refused(query in ".{0,60}") {
-            if let Ok(filter) = parse(&query, WORDS) {
+            if let Ok(filter) = parse(&query, &words()) {
                 prop_assert!(filter.event_types.iter().flatten().all(|name| TYPES.contains(&name.as_str())));
             }
         }

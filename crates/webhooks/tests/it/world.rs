@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::extract::FromRef;
 use cache_engine::{Engine, EngineConfig, MemoryStore};
 use chrono::{DateTime, Utc};
-use events::Envelope;
+use events::{Envelope, Guard, PublishedEvent};
 use kernel::{EventId, SystemClock, TenantId, Version};
 use serde_json::{Value, json};
 use service_runtime::{
@@ -16,19 +16,24 @@ use sqlx::{AssertSqlSafe, PgPool};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use webhooks::{Config, Hub, Webhooks, routes, rules::filter::Vocabulary};
+use webhooks::{Config, Hub, Webhooks, routes};
 
 use crate::receiver::PATIENCE;
 
-pub static HUB: Hub = Hub {
-    service: "quote",
-    consumer: "quote.webhooks",
-    topics: &["quoin.quote.v1"],
-    vocabulary: Vocabulary {
-        event_types: &["QuoteAccepted", "QuoteChanged", "QuoteExpired"],
-        aggregate_types: &["customer", "quote"],
-    },
-};
+pub static HUB: Hub = Hub { service: "quote", consumer: "quote.webhooks", topics: &["quoin.quote.v1"], published };
+
+fn published() -> Vec<PublishedEvent> {
+    let named = |(name, aggregate_type)| PublishedEvent {
+        name,
+        aggregate_type,
+        schema_version: 1,
+        guard: Guard::StateCarrying,
+        meaning: "",
+        schema: Value::Null,
+    };
+    let quote = ["QuoteAccepted", "QuoteChanged", "QuoteExpired"].map(|name| (name, "quote"));
+    quote.into_iter().chain([("CustomerChanged", "customer")]).map(named).collect()
+}
 
 pub const PATH: &str = "/quote/v1/hub";
 
