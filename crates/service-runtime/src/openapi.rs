@@ -6,6 +6,9 @@
 mod answers;
 mod bodies;
 mod headers;
+mod parameters;
+
+use std::collections::BTreeMap;
 
 use axum::{Router, routing::get};
 use bytes::Bytes;
@@ -13,17 +16,22 @@ use http::header;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        Info, OpenApi, PathItem,
+        Info, OpenApi, PathItem, RefOr, Schema,
         path::Operation,
         security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{Limit, Problem};
+use crate::Problem;
 
 /// The name of the bearer scheme in the documents.
 const BEARER: &str = "bearer";
+/// Where a document has its schemas.
+const SCHEMAS: &str = "#/components/schemas/";
+
+/// The schemas of a document, by name.
+type Schemas = BTreeMap<String, RefOr<Schema>>;
 
 /// Puts `routes` under `/<service>/v1` and serves their document at `/<service>/v1/openapi.json`, to everybody.
 pub fn service_router<S>(service: &str, title: &str, routes: OpenApiRouter<S>) -> (Router<S>, OpenApi)
@@ -39,8 +47,6 @@ where
     let mut nested = Vec::new();
     Problem::schemas(&mut nested);
     components.schemas.extend(nested);
-    // Parameters refer to it, and utoipa collects the schemas of bodies only.
-    components.schemas.insert(Limit::name().into_owned(), Limit::schema());
     components.add_security_scheme(BEARER, SecurityScheme::Http(scheme));
     document.security = Some(vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]);
     bodies::open_parts(&mut components.schemas);
@@ -48,6 +54,7 @@ where
         bodies::complete(operation, &mut components.schemas);
         answers::complete(operation);
         headers::complete(operation);
+        parameters::complete(operation, &mut components.schemas);
     }
     let json = Bytes::from(serde_json::to_vec(&document).unwrap_or_default());
     let show = move || std::future::ready(([(header::CONTENT_TYPE, "application/json")], json.clone()));

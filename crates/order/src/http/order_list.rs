@@ -24,7 +24,6 @@ pub struct OrderListQuery {
     /// For this customer.
     customer_id: Option<CustomerId>,
     /// Whose customer's name begins with this, in whatever case.
-    #[param(value_type = Option<String>)]
     customer_name: Option<NamePrefix>,
     /// Created then or later.
     created_from: Option<Moment>,

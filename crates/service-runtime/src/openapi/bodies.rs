@@ -1,21 +1,16 @@
 //! What bodies look like where their Rust types alone do not say it: merge patches, bodies that may be left out, and
 //! answers that are a draft with more.
 
-use std::collections::BTreeMap;
-
 use utoipa::openapi::{
     Object, Ref, RefOr, Required, Schema, Type,
     path::Operation,
     schema::{AdditionalProperties, ArrayItems, OneOfBuilder, SchemaType},
 };
 
+use super::{SCHEMAS, Schemas};
+
 /// The media type of a merge patch (RFC 7396).
 const MERGE_PATCH: &str = "application/merge-patch+json";
-/// Where schemas are.
-const SCHEMAS: &str = "#/components/schemas/";
-
-type Schemas = BTreeMap<String, RefOr<Schema>>;
-
 /// Completes the operation's body; schemas that are new are added.
 pub(super) fn complete(operation: &mut Operation, schemas: &mut Schemas) {
     let Some(RefOr::T(body)) = &mut operation.request_body else { return };
