@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check generate bench real up down images setup clean-stack
+.PHONY: help demo test check generate package bench real prove up down images setup clean-stack
 
 # One selection of targets for building, testing and linting: another selection would compile shared crates again.
 ALL := --workspace --all-targets
@@ -24,6 +24,9 @@ check: setup ## What must hold before a commit: format, lints, tidy, dependencie
 generate: setup ## Write the generated files again: query data, API documents, keyspace and event pages
 	@scripts/generate
 
+package: ## Pack the cache crates and their kernel, and build each from its archive alone
+	@cargo package --locked --package quoin-kernel --package cache-ports --package cache-engine --package cache-redis
+
 bench: ## Measure the floors and the product beside each other: make bench ARGS="--only S1"
 	@scripts/bench $(ARGS)
 
@@ -32,6 +35,9 @@ real: setup ## Prove it on real invoices: make real DATA=online-retail.csv.gz
 	@test -r "$$DATA" || { echo "make real: cannot read $$DATA" >&2; exit 2; }
 	@cargo build --release --package quoin
 	@exec scripts/run --release quoin real "$$DATA"
+
+prove: setup ## Prove it under faults at full length (an hour and more) and write docs/proofs.md
+	@scripts/prove $(ARGS)
 
 up: setup ## Deploy with one container a service behind one entry (deploy/compose.yaml)
 	@scripts/compose up

@@ -5,6 +5,7 @@
 mod access;
 pub mod bodies;
 mod eligibility;
+mod hub;
 mod sales;
 
 use anyhow::{Context, Result, bail};
@@ -79,6 +80,9 @@ async fn needs(world: &World, operation: &Operation) -> Result<Needs> {
         return Ok(needs);
     }
     if let Some(needs) = eligibility::needs(world, operation).await? {
+        return Ok(needs);
+    }
+    if let Some(needs) = hub::needs(world, operation).await? {
         return Ok(needs);
     }
     let mut needs = Needs { body: bodies::of(&name, &world.shop), ..Needs::default() };

@@ -52,6 +52,10 @@ impl ByteStore for ByTenant {
         self.of(at.key)?.read(at).await
     }
 
+    async fn examine(&self, at: Place<'_>) -> Result<Option<Stored>, StoreError> {
+        self.of(at.key)?.examine(at).await
+    }
+
     async fn read_many(&self, workload: Workload, keys: &[&str]) -> Result<Vec<Option<Stored>>, StoreError> {
         self.of(keys.first().copied().unwrap_or_default())?.read_many(workload, keys).await
     }

@@ -32,7 +32,7 @@ async fn what_waits_in_an_outbox_is_counted_and_what_was_published_can_be_publis
     let shop = Shop::open(&system.deployment.url(), &system.tenant).await?;
     let presented = shop.presented(&[shop.line("lamp", 1)]).await?;
     shop.accept(&presented, &Uuid::now_v7().to_string()).await?;
-    let order = shop.completed(&presented).await?;
+    let order = shop.settled(&presented).await?;
     eventually("everything is published", async || Ok((unpublished(&system, "quote").await? == 0).then_some(())))
         .await?;
 

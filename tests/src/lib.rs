@@ -6,9 +6,12 @@
 
 pub mod audit;
 pub mod collector;
+pub mod doom;
+pub mod proofs;
 pub mod redis;
 pub mod shop;
 pub mod system;
+pub mod topics;
 
 pub use shop::Shop;
 pub use system::{System, Weather};

@@ -92,11 +92,13 @@ impl Shop {
 
     /// A new quote.
     pub async fn quote(&self, lines: &[Value]) -> Result<Value> {
+        let external_id = Uuid::now_v7().to_string();
         let body = json!({
-            "externalId": Uuid::now_v7().to_string(), "customerId": self.customer, "priceBookId": self.book,
+            "externalId": external_id, "customerId": self.customer, "priceBookId": self.book,
             "publicationId": self.publication, "currency": "EUR", "level": "firm", "items": lines,
         });
-        post(&self.seller, "/quote/v1/quotes", &body).await
+        let call = self.seller.post("/quote/v1/quotes").key(external_id).json(&body);
+        Ok(call.send::<Value>().await?.value)
     }
 
     /// A quote brought to where the customer may accept it; approved where that is needed.
@@ -131,6 +133,21 @@ impl Shop {
         })
         .await?;
         get(&self.seller, &format!("/order/v1/orders/{id}")).await
+    }
+
+    /// The same, when nothing happens by itself any more: after the completion come the hand-off to invoicing, a version
+    /// more, and the end of the quote, which hears of it.
+    pub async fn settled(&self, quote: &Value) -> Result<Value> {
+        let order = format!("/order/v1/orders/{}", text(&self.completed(quote).await?, "/id"));
+        eventually("the order and its quote have ended", async || {
+            let order = get(&self.seller, &order).await?;
+            let tasks = order["tasks"].as_array().context("no tasks")?;
+            let done = !tasks.is_empty() && tasks.iter().all(|task| task["state"] == "completed");
+            let closed =
+                get(&self.seller, &format!("/quote/v1/quotes/{}", text(quote, "/id"))).await?["state"] == "closed";
+            Ok((done && closed).then_some(order))
+        })
+        .await
     }
 
     /// What lies in the warehouse, as the authority says.

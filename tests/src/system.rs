@@ -104,3 +104,15 @@ pub async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Resul
     };
     tokio::time::timeout(LIMIT, waiting).await.with_context(|| format!("{what}: not within {} s", LIMIT.as_secs()))?
 }
+
+/// Waits until a number is nought. That may take as long as it likes, but the number must go on changing.
+pub async fn come_down(what: &str, mut number: impl AsyncFnMut() -> Result<i64>) -> Result<()> {
+    loop {
+        let left = number().await?;
+        if left == 0 {
+            return Ok(());
+        }
+        let moved = eventually(what, async || Ok((number().await? != left).then_some(()))).await;
+        moved.with_context(|| format!("it stands still at {left}"))?;
+    }
+}

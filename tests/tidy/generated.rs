@@ -2,9 +2,9 @@
 
 use crate::tree::{report, root};
 
-#[test]
-fn generated_files_are_what_the_generators_write() {
-    let stale = quoin::generate::stale(&root()).expect("the generators run");
+#[tokio::test]
+async fn generated_files_are_what_the_generators_write() {
+    let stale = quoin::generate::stale(&root()).await.expect("the generators run");
     let broken: Vec<String> = stale.into_iter().map(|file| file.path).collect();
     report("run `make generate`", &broken);
 }

@@ -225,7 +225,7 @@ impl Auditor {
             Err(why) => return Ok(Seen::Passed(why)),
         };
         let at = Place { workload: keyspace.workload, key };
-        let Some(stored) = self.store.read(at).await? else { return Ok(Seen::Passed(Pass::Gone)) };
+        let Some(stored) = self.store.examine(at).await? else { return Ok(Seen::Passed(Pass::Gone)) };
         let entry = match verdict::alone(keyspace, key, &stored) {
             Alone::Sound(entry) => entry,
             Alone::Silent => return Ok(Seen::Passed(Pass::Silent)),

@@ -3,6 +3,7 @@
 //! Owns the layout and writing; every reason to reject what was read is in `judge`. The scripts of cache-redis read the first
 //! fields by their offsets, so the layout only changes together with them. Must never know a value's type.
 
+mod fill;
 mod judge;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::{
     store::LeaseToken,
 };
 
+pub use fill::{Fill, age};
 pub(crate) use judge::judge_by;
 pub use judge::{Rejection, Verdict, judge};
 
@@ -117,14 +119,6 @@ pub fn glance(bytes: &[u8]) -> Glance {
         token: (token != [0; 16]).then_some(LeaseToken(token)),
         floor: Duration::from_millis(u32::from_be_bytes(array(header, offset::FLOOR)).into()),
     })
-}
-
-/// How long ago a value or an absence was filled, by its own whole life; from its first bytes, which are not checked here.
-/// `None` of anything else.
-pub fn age(head: &[u8], remaining: Duration) -> Option<Duration> {
-    let Glance::Ours(Header { kind: Kind::Value | Kind::Negative, .. }) = glance(head) else { return None };
-    let hard = u32::from_be_bytes(array(head.first_chunk()?, offset::HARD));
-    Some(Duration::from_millis(hard.into()).saturating_sub(remaining))
 }
 
 fn array<const N: usize>(header: &[u8; HEADER_BYTES], at: usize) -> [u8; N] {

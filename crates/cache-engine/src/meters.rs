@@ -28,6 +28,7 @@ pub(crate) struct Meters {
     load_seconds: Histogram,
     value_bytes: Histogram,
     age_seconds: Histogram,
+    invalidation_lag_seconds: Histogram,
 }
 
 impl Meters {
@@ -48,6 +49,7 @@ impl Meters {
             load_seconds: histogram!("cache_authority_load_seconds", "keyspace" => name),
             value_bytes: histogram!("cache_value_bytes", "keyspace" => name),
             age_seconds: histogram!("cache_served_age_seconds", "keyspace" => name),
+            invalidation_lag_seconds: histogram!("cache_invalidation_lag_seconds", "keyspace" => name),
         }
     }
 
@@ -99,6 +101,11 @@ impl Meters {
             Err(why) => word(why),
         };
         counter!("cache_invalidations_total", "keyspace" => self.name, "outcome" => word).increment(1);
+    }
+
+    /// So long after its commit a change was known to the store: older values are gone.
+    pub(crate) fn lagged(&self, lag: Duration) {
+        self.invalidation_lag_seconds.record(lag);
     }
 
     /// The authority took that long.

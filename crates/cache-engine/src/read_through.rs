@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use cache_ports::{
-    CacheUnavailable, Load, Loading, Read, ReadResult, Served, ServedFrom,
+    CacheUnavailable, Load, Loading, Read, ReadResult, Served, ServedFrom, commit_time,
     key::Key,
     keyspace::{Exposure, Keyspace, LoadLimits},
 };
@@ -185,6 +185,10 @@ impl<T: Cached> ReadThrough<T> {
         let span = tracing::info_span!("cache_invalidate", keyspace = self.keyspace.name, version = at_least.get());
         let outcome = self.core.store.invalidate(self.place(&text), at_least, remembered).instrument(span).await;
         self.meters.invalidated(outcome);
+        if let (Ok(_), Some(committed)) = (outcome, commit_time()) {
+            // A clock that is behind the source's makes it look as if it had been told before: then it was at once.
+            self.meters.lagged((self.core.config.clock.now() - committed).to_std().unwrap_or_default());
+        }
         if let (Some(hash), Some(hints)) = (hash, &self.core.hints) {
             hints.publish(self.keyspace.name, hash, at_least);
         }

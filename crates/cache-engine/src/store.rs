@@ -29,7 +29,7 @@ pub struct Place<'a> {
 pub struct Stored {
     /// A frame, or anything else that was put there.
     pub bytes: Bytes,
-    /// Its remaining life by the store's own clock; `None` when it has no end, which no writer here ever allows.
+    /// Its remaining life by the store's own clock, or less; `None` when it has no end, which no writer here ever allows.
     pub remaining: Option<Duration>,
 }
 
@@ -156,6 +156,12 @@ pub enum StoreError {
 pub trait ByteStore: Send + Sync + 'static {
     /// What lies at a place.
     async fn read(&self, at: Place<'_>) -> Result<Option<Stored>, StoreError>;
+
+    /// The same for whoever looks for what is wrong: its life is asked of the store anew, and nothing that was remembered of
+    /// it counts.
+    async fn examine(&self, at: Place<'_>) -> Result<Option<Stored>, StoreError> {
+        self.read(at).await
+    }
 
     /// What lies at several places of one workload, in one round trip.
     async fn read_many(&self, workload: Workload, keys: &[&str]) -> Result<Vec<Option<Stored>>, StoreError>;

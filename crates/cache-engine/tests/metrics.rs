@@ -14,11 +14,14 @@ use cache_engine::{
     },
 };
 use cache_ports::{
-    LockKey, RateAlgorithm, RateCheck, RateDimension, RatePolicy,
+    LockKey, RateAlgorithm, RateCheck, RateDimension, RatePolicy, committed_at,
     counters::{LiveCount, Tally},
 };
-use kernel::{ContentHash, TenantId, Version};
+use kernel::{Clock, ContentHash, SystemClock, TenantId, Version};
 use metrics_exporter_prometheus::PrometheusBuilder;
+
+/// So long after a commit its invalidation begins; far longer than it takes.
+const LAG: Duration = Duration::from_hours(1);
 
 /// Runs `work` on this thread and gives what a scrape would show.
 fn scraped(work: impl AsyncFnOnce()) -> String {
@@ -54,8 +57,11 @@ async fn one_of_everything(tenant: &TenantId) {
     assert_eq!(pointer.keyspace.name, "active publication pointer");
     pointer.get(&caches, tenant, &Authority::with(1)).await;
     for version in [1, 2] {
-        invalidate(caches.clone(), tenant.clone(), 1, Version::new(version)).await.expect("the store answers");
+        let told = invalidate(caches.clone(), tenant.clone(), 1, Version::new(version));
+        committed_at(SystemClock.now() - LAG, told).await.expect("the store answers");
     }
+    // By the process that made the change: nobody measures what nobody waited for.
+    invalidate(caches.clone(), tenant.clone(), 1, Version::new(3)).await.expect("the store answers");
     let lock = LockKey::CacheWarm { tenant: tenant.clone(), key_hash: ContentHash::of_bytes(b"x") };
     let _held = caches.locks.try_acquire(lock.clone(), Duration::from_secs(1)).await;
     let _refused = caches.locks.try_acquire(lock, Duration::from_secs(1)).await;
@@ -81,7 +87,12 @@ fn hits_misses_fills_and_invalidations_are_counted_by_keyspace() {
     shows(&page, r#"cache_fills_total{keyspace="catalog offering",outcome="stored"} 2"#);
     shows(&page, r#"cache_authority_loads_total{keyspace="catalog offering"} 3"#);
     shows(&page, r#"cache_invalidations_total{keyspace="active publication pointer",outcome="not_older"} 1"#);
-    shows(&page, r#"cache_invalidations_total{keyspace="active publication pointer",outcome="tombstoned"} 1"#);
+    shows(&page, r#"cache_invalidations_total{keyspace="active publication pointer",outcome="tombstoned"} 2"#);
+    let lag = |of| format!("cache_invalidation_lag_seconds_{of}{{keyspace=\"active publication pointer\"}} ");
+    shows(&page, &format!("{}2", lag("count")));
+    let sum: f64 =
+        page.lines().find_map(|line| line.strip_prefix(&lag("sum"))).expect("a sum").parse().expect("seconds");
+    assert!(sum >= 2.0 * LAG.as_secs_f64() && sum < 3.0 * LAG.as_secs_f64(), "{sum}");
     shows(&page, r#"cache_lock_attempts_total{keyspace="cache-warm lock",outcome="granted"} 1"#);
     shows(&page, r#"cache_lock_attempts_total{keyspace="cache-warm lock",outcome="held"} 1"#);
     for (policy, outcome, mode) in [

@@ -21,6 +21,7 @@ pub mod streams;
 pub mod witness;
 
 mod base64_bytes;
+mod commit;
 mod read;
 mod user;
 
@@ -28,6 +29,7 @@ use std::sync::Arc;
 
 pub use access::AccessCache;
 pub use catalog::CatalogCache;
+pub use commit::{commit_time, committed_at};
 pub use coordination::{
     CachedResponse, FastIdempotencyCache, LockAttempt, LockKey, LockLease, MAX_RATE_CHECKS, MAX_UNIT_MICROS,
     RateAlgorithm, RateCheck, RateDecision, RateDimension, RateLimiter, RatePolicy, ShortLivedLock, WithoutStore,

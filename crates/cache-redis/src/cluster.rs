@@ -17,9 +17,9 @@ use fred::{
 pub(crate) const REDIRECTIONS: u32 = 3;
 
 /// The positions of `keys`, those of one slot together: a cluster refuses a command whose keys lie apart.
-pub(crate) fn by_slot(keys: &[String]) -> Vec<Vec<usize>> {
+pub(crate) fn by_slot<'a>(keys: impl Iterator<Item = &'a str>) -> Vec<Vec<usize>> {
     let mut groups: BTreeMap<u16, Vec<usize>> = BTreeMap::new();
-    for (position, key) in keys.iter().enumerate() {
+    for (position, key) in keys.enumerate() {
         groups.entry(redis_keyslot(key.as_bytes())).or_default().push(position);
     }
     groups.into_values().collect()
@@ -39,10 +39,8 @@ mod tests {
 
     #[test]
     fn keys_with_one_tag_travel_together_and_no_position_is_lost() {
-        let keys: Vec<String> = ["rate:{acme}:a", "catalog:acme:1", "rate:{acme}:b", "catalog:acme:2", "rate:{acme}:c"]
-            .map(str::to_owned)
-            .to_vec();
-        let groups = by_slot(&keys);
+        let keys = ["rate:{acme}:a", "catalog:acme:1", "rate:{acme}:b", "catalog:acme:2", "rate:{acme}:c"];
+        let groups = by_slot(keys.into_iter());
         assert!(groups.contains(&vec![0, 2, 4]), "{groups:?}");
         let mut positions: Vec<usize> = groups.into_iter().flatten().collect();
         positions.sort_unstable();

@@ -3,7 +3,10 @@
 //! Owns how each operation becomes commands. Every key is one string; everything that decides runs in one script. Must never
 //! know what a frame holds beyond its first sixty-four bytes.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -22,13 +25,12 @@ use fred::{
     types::{Expiration, SetOptions, Value},
 };
 
-use futures::future::try_join_all;
-
 use crate::{
-    cluster,
     config::{InvalidRedisConfig, RedisConfig},
     connections::{Connections, Urgency},
+    lives::Lives,
     meters::Operation,
+    reading,
     scripts::Scripts,
     survey::{self, Survey},
 };
@@ -37,6 +39,7 @@ use crate::{
 pub struct RedisStore {
     pools: [Arc<Connections>; Pool::ALL.len()],
     pub(crate) scripts: Scripts,
+    pub(crate) lives: Lives,
     prefix: String,
 }
 
@@ -60,6 +63,7 @@ impl RedisStore {
         Ok(Self {
             pools: [content?, preview?, rate?, coordination?, session?, hints?],
             scripts: Scripts::new(),
+            lives: Lives::new(),
             prefix: config.key_prefix.clone(),
         })
     }
@@ -132,38 +136,15 @@ impl RedisStore {
 #[async_trait]
 impl ByteStore for RedisStore {
     async fn read(&self, at: Place<'_>) -> Result<Option<Stored>, StoreError> {
-        let key = self.key(at.key);
-        // Side by side, not as a pipeline: the client sends each command of a pipeline in a packet of its own, and what stands in
-        // its queue together in one. They keep their order all the same.
-        let read = async |client: &WithOptions<Client>| {
-            tokio::try_join!(client.get::<Option<Bytes>, _>(&key), client.pttl::<i64, _>(&key))
-        };
-        let (bytes, life) = self.pool(at.workload).run(Operation::Read, Urgency::Help, read).await?;
-        Ok(stored(bytes, life))
+        reading::read(self, at).await
+    }
+
+    async fn examine(&self, at: Place<'_>) -> Result<Option<Stored>, StoreError> {
+        reading::examine(self, at).await
     }
 
     async fn read_many(&self, workload: Workload, keys: &[&str]) -> Result<Vec<Option<Stored>>, StoreError> {
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        let pool = self.pool(workload);
-        let keys: Vec<String> = keys.iter().map(|key| self.key(key)).collect();
-        let groups = if pool.is_clustered() { cluster::by_slot(&keys) } else { vec![(0..keys.len()).collect()] };
-        let read = async |client: &WithOptions<Client>| {
-            let values = groups.iter().map(|group| {
-                client.mget::<Vec<Option<Bytes>>, _>(group.iter().map(|at| keys[*at].as_str()).collect::<Vec<_>>())
-            });
-            let lives = keys.iter().map(|key| client.pttl::<i64, _>(key));
-            tokio::try_join!(try_join_all(values), try_join_all(lives))
-        };
-        let (found, lives) = pool.run(Operation::ReadMany, Urgency::Help, read).await?;
-        let mut values: Vec<Option<Bytes>> = vec![None; keys.len()];
-        for (group, found) in groups.iter().zip(found) {
-            for (position, value) in group.iter().zip(found) {
-                values[*position] = value;
-            }
-        }
-        Ok(values.into_iter().zip(lives).map(|(bytes, life)| stored(bytes, life)).collect())
+        reading::read_many(self, workload, keys).await
     }
 
     async fn lease(&self, at: Place<'_>, request: LeaseRequest) -> Result<LeaseReply, StoreError> {
@@ -195,11 +176,14 @@ impl ByteStore for RedisStore {
             bytes(request.frame),
             millis(request.ttl),
         ];
-        let pool = self.pool(at.workload);
-        let answer: i64 =
-            pool.script(Operation::Fill, Urgency::Help, &self.scripts.fill, vec![self.key(at.key)], arguments).await?;
+        let (pool, key, asked) = (self.pool(at.workload), self.key(at.key), Instant::now());
+        let slot = self.lives.slot(&key);
+        let answer: i64 = pool.script(Operation::Fill, Urgency::Help, &self.scripts.fill, vec![key], arguments).await?;
         match answer {
-            1 => Ok(FillReply::Stored),
+            1 => {
+                self.lives.filled(slot, request.frame, asked, request.ttl);
+                Ok(FillReply::Stored)
+            }
             2 => Ok(FillReply::LeaseLost),
             3 => Ok(FillReply::OlderThanKnown),
             _ => Err(StoreError::Refused),
@@ -234,9 +218,12 @@ impl ByteStore for RedisStore {
     }
 
     async fn put(&self, at: Place<'_>, frame: &[u8], ttl: Duration) -> Result<(), StoreError> {
-        let (key, frame, life) = (self.key(at.key), bytes(frame), Some(Expiration::PX(px(ttl))));
-        let put = async |client: &WithOptions<Client>| client.set::<(), _, _>(key, frame, life, None, false).await;
-        self.pool(at.workload).run(Operation::Put, Urgency::Help, put).await
+        let (key, value, life) = (self.key(at.key), bytes(frame), Some(Expiration::PX(px(ttl))));
+        let (slot, asked) = (self.lives.slot(&key), Instant::now());
+        let put = async |client: &WithOptions<Client>| client.set::<(), _, _>(key, value, life, None, false).await;
+        self.pool(at.workload).run(Operation::Put, Urgency::Help, put).await?;
+        self.lives.filled(slot, frame, asked, ttl);
+        Ok(())
     }
 
     async fn acquire(&self, at: Place<'_>, token: LeaseToken, ttl: Duration) -> Result<bool, StoreError> {
@@ -300,16 +287,6 @@ fn count_reply(fields: &[i64]) -> CountReply {
         retry_after: micros(2),
         reset_after: micros(3),
     }
-}
-
-/// `life` is Redis's answer to PTTL: -1 for no end, -2 for a key that ended since it was read.
-fn stored(bytes: Option<Bytes>, life: i64) -> Option<Stored> {
-    let remaining = match u64::try_from(life) {
-        Ok(millis) => Some(Duration::from_millis(millis)),
-        Err(_) if life == -1 => None,
-        Err(_) => Some(Duration::ZERO),
-    };
-    bytes.map(|bytes| Stored { bytes, remaining })
 }
 
 fn bytes(of: &[u8]) -> Value {

@@ -14,10 +14,18 @@ pub struct Config {
     pub warm_offerings: u16,
     /// How often an idle worker looks for something to warm, in milliseconds.
     pub warm_interval_ms: u64,
+    /// The callbacks of integrators: the section `webhooks`, the same for every service.
+    #[serde(default)]
+    pub webhooks: webhooks::Config,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { configuration_reads: 16, warm_offerings: 100, warm_interval_ms: 1_000 }
+        Self {
+            configuration_reads: 16,
+            warm_offerings: 100,
+            warm_interval_ms: 1_000,
+            webhooks: webhooks::Config::default(),
+        }
     }
 }

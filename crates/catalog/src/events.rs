@@ -11,10 +11,14 @@ use cache_ports::{
     catalog::{LifecycleStatus, OfferingKind, OfferingPriceType},
 };
 use chrono::{DateTime, Utc};
-use events::{Envelope, Guard, NewEvent, Outbox, Reaction, ReactionError, RetryLater, UnwritablePayload};
+use events::{
+    Envelope, EventType, Guard, NewEvent, Outbox, PublishedEvent, Reaction, ReactionError, RetryLater,
+    UnwritablePayload,
+};
 use kernel::{ContentHash, OfferingId, PriceId, PublicationId, SpecificationId, TenantId, Version};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
+use utoipa::ToSchema;
 
 use crate::model::{OfferingDraft, PriceDraft, SpecificationDraft, active_publication_id};
 
@@ -27,54 +31,80 @@ pub const OUTBOX: Outbox = Outbox::of("catalog");
 pub const TOPIC: &str = "quoin.catalog.v1";
 
 /// A specification is new or changed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct SpecificationChanged<'a> {
+struct SpecificationChanged {
+    /// The specification.
     specification_id: SpecificationId,
-    external_id: Option<&'a str>,
-    name: &'a str,
+    /// The id in the tenant's own system.
+    #[schema(required)]
+    external_id: Option<String>,
+    /// What it is called.
+    name: String,
+    /// Where it stands in its life.
     lifecycle_status: LifecycleStatus,
+    /// Counts its changes.
     version: Version,
 }
 
 /// An offering is new or changed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct OfferingChanged<'a> {
+struct OfferingChanged {
+    /// The offering; inventory calls it the product.
     offering_id: OfferingId,
-    external_id: Option<&'a str>,
-    name: &'a str,
-    category: Option<&'a str>,
+    /// The id in the tenant's own system.
+    #[schema(required)]
+    external_id: Option<String>,
+    /// What it is called.
+    name: String,
+    /// Where it is filed.
+    #[schema(required)]
+    category: Option<String>,
+    /// Simple or bundle.
     kind: OfferingKind,
+    /// Whether inventory counts it.
     stocked: bool,
+    /// Where it stands in its life.
     lifecycle_status: LifecycleStatus,
+    /// Counts its changes.
     version: Version,
 }
 
 /// A price is new or changed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct PriceChanged {
+    /// The price.
     price_id: PriceId,
+    /// What is priced.
     offering_id: OfferingId,
+    /// The kind of charge.
     price_type: OfferingPriceType,
+    /// Where it stands in its life.
     lifecycle_status: LifecycleStatus,
+    /// Counts its changes.
     version: Version,
 }
 
 /// The working copy was frozen.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct CatalogPublished<'a> {
+struct CatalogPublished {
+    /// The publication.
     publication_id: PublicationId,
+    /// Counts the tenant's publications.
     number: i64,
-    name: &'a str,
+    /// What it is called.
+    name: String,
+    /// The hash of its content.
     content_hash: ContentHash,
+    /// How many offerings it holds.
     offerings: usize,
 }
 
 /// Buyers see another publication from now on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CatalogPublicationActivated {
     /// The publication in force.
@@ -84,7 +114,50 @@ pub struct CatalogPublicationActivated {
     /// The hash of its content.
     pub content_hash: ContentHash,
     /// The one that was in force before.
+    #[schema(required)]
     pub previous_publication_id: Option<PublicationId>,
+}
+
+const SPECIFICATION_CHANGED: EventType<SpecificationChanged> = EventType::new(
+    "SpecificationChanged",
+    "specification",
+    Guard::StateCarrying,
+    "A specification of the working copy is new or changed.",
+);
+const OFFERING_CHANGED: EventType<OfferingChanged> = EventType::new(
+    "OfferingChanged",
+    "offering",
+    Guard::StateCarrying,
+    "An offering of the working copy is new or changed; buyers see it once a publication that holds it is in force.",
+);
+const PRICE_CHANGED: EventType<PriceChanged> = EventType::new(
+    "PriceChanged",
+    "price",
+    Guard::StateCarrying,
+    "A price of the working copy is new or changed. What a quote charges is decided by pricing, not by this.",
+);
+const CATALOG_PUBLISHED: EventType<CatalogPublished> = EventType::new(
+    "CatalogPublished",
+    "publication",
+    Guard::StateCarrying,
+    "The working copy was frozen as a publication, which never changes; nobody sees it before it is activated.",
+);
+const CATALOG_PUBLICATION_ACTIVATED: EventType<CatalogPublicationActivated> = EventType::new(
+    "CatalogPublicationActivated",
+    "activePublication",
+    Guard::StateCarrying,
+    "Buyers see another publication from now on.",
+);
+
+/// Everything the catalog publishes.
+pub fn published_events() -> Vec<PublishedEvent> {
+    vec![
+        SPECIFICATION_CHANGED.published(),
+        OFFERING_CHANGED.published(),
+        PRICE_CHANGED.published(),
+        CATALOG_PUBLISHED.published(),
+        CATALOG_PUBLICATION_ACTIVATED.published(),
+    ]
 }
 
 /// What every fact of one command has in common.
@@ -101,16 +174,14 @@ pub struct Occasion<'a> {
 }
 
 impl Occasion<'_> {
-    fn event<P: Serialize>(
+    fn event<P: Serialize + ToSchema>(
         &self,
-        aggregate: &'static str,
-        id: uuid::Uuid,
+        event_type: &EventType<P>,
+        id: impl Into<uuid::Uuid>,
         version: Version,
-        event_type: &'static str,
         payload: &P,
     ) -> Result<NewEvent, UnwritablePayload> {
-        let event = NewEvent::new(self.tenant, aggregate, id, version, event_type, payload, self.at)?;
-        Ok(event.correlated(self.correlation_id))
+        Ok(event_type.fact(self.tenant, id, version, payload, self.at)?.correlated(self.correlation_id))
     }
 
     /// A specification is new or changed.
@@ -122,12 +193,12 @@ impl Occasion<'_> {
     ) -> Result<NewEvent, UnwritablePayload> {
         let payload = SpecificationChanged {
             specification_id: id,
-            external_id: draft.external_id.as_deref(),
-            name: &draft.name,
+            external_id: draft.external_id.clone(),
+            name: draft.name.clone(),
             lifecycle_status: draft.lifecycle_status,
             version,
         };
-        self.event("specification", id.uuid(), version, "SpecificationChanged", &payload)
+        self.event(&SPECIFICATION_CHANGED, id, version, &payload)
     }
 
     /// An offering is new or changed.
@@ -139,15 +210,15 @@ impl Occasion<'_> {
     ) -> Result<NewEvent, UnwritablePayload> {
         let payload = OfferingChanged {
             offering_id: id,
-            external_id: draft.external_id.as_deref(),
-            name: &draft.name,
-            category: draft.category.as_deref(),
+            external_id: draft.external_id.clone(),
+            name: draft.name.clone(),
+            category: draft.category.clone(),
             kind: draft.kind,
             stocked: draft.stocked,
             lifecycle_status: draft.lifecycle_status,
             version,
         };
-        self.event("offering", id.uuid(), version, "OfferingChanged", &payload)
+        self.event(&OFFERING_CHANGED, id, version, &payload)
     }
 
     /// A price is new or changed.
@@ -164,7 +235,7 @@ impl Occasion<'_> {
             lifecycle_status: draft.lifecycle_status,
             version,
         };
-        self.event("price", id.uuid(), version, "PriceChanged", &payload)
+        self.event(&PRICE_CHANGED, id, version, &payload)
     }
 
     /// The working copy was frozen.
@@ -176,8 +247,9 @@ impl Occasion<'_> {
         content_hash: ContentHash,
         offerings: usize,
     ) -> Result<NewEvent, UnwritablePayload> {
+        let name = name.to_owned();
         let payload = CatalogPublished { publication_id: id, number, name, content_hash, offerings };
-        self.event("publication", id.uuid(), Version::FIRST, "CatalogPublished", &payload)
+        self.event(&CATALOG_PUBLISHED, id, Version::FIRST, &payload)
     }
 
     /// Buyers see another publication from now on.
@@ -187,7 +259,7 @@ impl Occasion<'_> {
         payload: &CatalogPublicationActivated,
     ) -> Result<NewEvent, UnwritablePayload> {
         let id = active_publication_id(self.tenant);
-        self.event("activePublication", id, version, "CatalogPublicationActivated", payload)
+        self.event(&CATALOG_PUBLICATION_ACTIVATED, id, version, payload)
     }
 }
 

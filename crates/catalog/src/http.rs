@@ -46,6 +46,7 @@ pub fn routes() -> OpenApiRouter<State> {
         .routes(routes!(publications::read_frozen_offering))
         .routes(routes!(views::most_viewed_offerings))
         .routes(routes!(configurations::validate_configuration))
+        .merge(webhooks::routes())
 }
 
 /// Who may change the catalog.

@@ -7,7 +7,7 @@
 //! | | |
 //! |---|---|
 //! | Tables | `catalog.specification`, `offering`, `price`, `lifecycle_transition`, `lifecycle_history`; `publication`, `publication_offering`, `active_publication`, `activation_history`; outbox, positions, idempotency records |
-//! | Endpoints | `/catalog/v1/{specifications,offerings,prices}`, `/imports`, `/publications` with `active`, `{id}/activate`, `{id}/offerings`, `{id}/configurations/validate` |
+//! | Endpoints | `/catalog/v1/{specifications,offerings,prices}`, `/imports`, `/publications` with `active`, `{id}/activate`, `{id}/offerings`, `{id}/configurations/validate`; callbacks under `/hub` |
 //! | Publishes | `SpecificationChanged`, `OfferingChanged`, `PriceChanged`, `CatalogPublished`, `CatalogPublicationActivated` |
 //! | Reacts to | its own `CatalogPublicationActivated`: moves the cached pointer, queues what is worth warming |
 //! | Keyspaces | catalog offering, missing catalog item, active publication pointer, catalog search page, live counter, most counted, warm queue |
@@ -20,6 +20,7 @@ pub mod config;
 pub mod error;
 pub mod events;
 pub mod http;
+pub mod hub;
 pub mod model;
 pub mod queries;
 pub mod rules;
@@ -36,9 +37,10 @@ use futures::{FutureExt, future::BoxFuture};
 use service_runtime::{ServiceState, service_router};
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
+use webhooks::Webhooks;
 
 pub use config::{Config, DEFAULTS};
-pub use events::TOPIC;
+pub use events::{TOPIC, published_events};
 
 /// The service's name, which is also its schema and the first part of its paths.
 pub const SERVICE: &str = "catalog";
@@ -50,12 +52,15 @@ pub struct State {
     pub runtime: ServiceState,
     /// This service's settings.
     pub config: Arc<Config>,
+    /// The callbacks of integrators.
+    pub webhooks: Webhooks,
 }
 
 impl State {
     /// Puts the parts together.
     pub fn new(runtime: ServiceState, config: Config) -> Self {
-        Self { runtime, config: Arc::new(config) }
+        let webhooks = Webhooks::new(&hub::HUB, &config.webhooks);
+        Self { runtime, config: Arc::new(config), webhooks }
     }
 }
 
@@ -76,13 +81,15 @@ pub fn reactions(state: &State) -> Vec<Arc<dyn Reaction>> {
     vec![
         Arc::new(events::ActivePublicationReaction(state.runtime.caches.catalog.clone())),
         Arc::new(events::WarmReaction(state.clone())),
+        state.webhooks.reaction(),
     ]
 }
 
 /// The loops this service runs beside its reactions. The state's pool connects as `catalog_work`.
 pub fn workers(state: State, stop: CancellationToken) -> Vec<(&'static str, BoxFuture<'static, ()>)> {
     let worker = format!("{SERVICE}:{}", uuid::Uuid::now_v7());
-    vec![("catalog.warming", warming::run(state, worker, stop).boxed())]
+    let callbacks = state.webhooks.worker(state.runtime.pool.clone(), state.runtime.clock.clone(), stop.clone());
+    vec![("catalog.warming", warming::run(state, worker, stop).boxed()), callbacks]
 }
 
 /// What an auditor may ask this service about the keys it owns.

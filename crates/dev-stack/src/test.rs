@@ -54,7 +54,12 @@ async fn shared_url(component: Component, cell: &'static OnceCell<Server>) -> Re
 
 /// A server for one test alone, which may be stopped, started and frozen. It ends with the returned value.
 pub async fn own(component: Component) -> Result<Server> {
-    Server::obtain(component, Source::from_environment()?, Durability::Throwaway, &Lifetime::Owned).await
+    own_with(component, Durability::Throwaway).await
+}
+
+/// The same, keeping its promises when it is killed: a throw-away PostgreSQL forgets what it has just confirmed.
+pub async fn own_with(component: Component, durability: Durability) -> Result<Server> {
+    Server::obtain(component, Source::from_environment()?, durability, &Lifetime::Owned).await
 }
 
 /// `<prefix>-<16 hex digits>`: fit for a tenant, a key prefix or a topic prefix, and used by nobody else.

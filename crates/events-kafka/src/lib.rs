@@ -14,4 +14,5 @@ mod wire;
 
 pub use publisher::KafkaPublisher;
 pub use source::KafkaSource;
-pub use topics::{KafkaError, create_topics};
+pub use topics::{KafkaError, TopicShape, create_topics};
+pub use wire::{HEADERS, WireHeader};

@@ -7,6 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use events::{Envelope, PublishError, Publisher};
+use fail_points::{Step, reached};
 use futures::channel::oneshot::Canceled;
 use rdkafka::{
     ClientConfig,
@@ -77,7 +78,11 @@ impl Publisher for KafkaPublisher {
         for event in batch {
             reports.push(enqueue(&attempt.producer, &topic, event).await?);
         }
-        for report in reports {
+        let half = reports.len() / 2;
+        for (place, report) in reports.into_iter().enumerate() {
+            if place == half {
+                reached(Step::RelayHalfProduced);
+            }
             match report.await {
                 Ok(Ok(_)) => {}
                 Ok(Err((error, _))) => return Err(refused(error)),

@@ -7,6 +7,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use events::{Delivery, Extent, Partition, Source, SourceError};
 use futures::FutureExt;
 use rdkafka::{
@@ -107,6 +108,21 @@ impl Source for KafkaSource {
         let (name, number) = (self.full_name(&partition.topic), partition.number);
         let (first, next) = self.ask(move |consumer| consumer.fetch_watermarks(&name, number, ANSWER_WITHIN)).await?;
         Ok(Extent { first, next })
+    }
+
+    async fn offset_at(&mut self, partition: &Partition, at: DateTime<Utc>) -> Result<i64, SourceError> {
+        let (name, number) = (self.full_name(&partition.topic), partition.number);
+        let found = self.ask(move |consumer| {
+            let mut asked = TopicPartitionList::new();
+            asked.add_partition_offset(&name, number, Offset::Offset(at.timestamp_millis().max(0)))?;
+            let found = consumer.offsets_for_times(asked, ANSWER_WITHIN)?;
+            Ok(found.find_partition(&name, number).map(|partition| partition.offset()))
+        });
+        match found.await? {
+            Some(Offset::Offset(offset)) => Ok(offset),
+            // Nothing is as young as that.
+            _ => Ok(self.extent(partition).await?.next),
+        }
     }
 
     async fn assign(&mut self, from: &[(Partition, i64)]) -> Result<(), SourceError> {

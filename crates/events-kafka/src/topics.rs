@@ -9,8 +9,25 @@ use rdkafka::{
 
 use crate::{client, client::Quiet};
 
-/// How long records are kept: as long as outbox rows, so that either can replay what the other holds.
-const RETENTION_MS: &str = "604800000";
+/// What topics are made with; what exists stays as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TopicShape {
+    /// Decides which keys share an order, and is frozen for a topic's life.
+    pub partitions: i32,
+    /// Days a record is kept, 0: without end. A projection is rebuilt from a topic's beginning, so that it must not be lost.
+    pub retention_days: u32,
+}
+
+impl TopicShape {
+    /// In Kafka's words.
+    fn retention_ms(self) -> String {
+        const MS_OF_A_DAY: u64 = 24 * 60 * 60 * 1_000;
+        match self.retention_days {
+            0 => "-1".to_owned(),
+            days => (u64::from(days) * MS_OF_A_DAY).to_string(),
+        }
+    }
+}
 
 /// The replication factor the brokers are configured with.
 const BROKER_DEFAULT: i32 = -1;
@@ -45,18 +62,23 @@ pub enum KafkaError {
     },
 }
 
-/// Creates `topics` (logical names) with `partitions` partitions each where they do not exist; answers how many it made.
-/// An existing topic stays as it is: its partition count decides which keys share an order and is frozen for its life.
-pub async fn create_topics(brokers: &str, prefix: &str, topics: &[&str], partitions: i32) -> Result<usize, KafkaError> {
+/// Creates `topics` (logical names) of this shape where they do not exist; answers how many it made.
+pub async fn create_topics(
+    brokers: &str,
+    prefix: &str,
+    topics: &[&str],
+    shape: TopicShape,
+) -> Result<usize, KafkaError> {
     let admin: Arc<AdminClient<Quiet>> = Arc::new(client::config(brokers).create_with_context(Quiet)?);
     answers(&admin, brokers).await?;
     let names: Vec<String> = topics.iter().map(|topic| format!("{prefix}{topic}")).collect();
+    let retention_ms = shape.retention_ms();
     let wanted: Vec<NewTopic<'_>> = names
         .iter()
         .map(|name| {
-            NewTopic::new(name, partitions, TopicReplication::Fixed(BROKER_DEFAULT))
+            NewTopic::new(name, shape.partitions, TopicReplication::Fixed(BROKER_DEFAULT))
                 .set("cleanup.policy", "delete")
-                .set("retention.ms", RETENTION_MS)
+                .set("retention.ms", &retention_ms)
         })
         .collect();
     let within = AdminOptions::new().operation_timeout(Some(CREATED_WITHIN)).request_timeout(Some(CREATED_WITHIN));
@@ -80,5 +102,16 @@ async fn answers(admin: &Arc<AdminClient<Quiet>>, brokers: &str) -> Result<(), K
         Ok(answered) => answered.map_err(unreachable),
         // Only a runtime that is shutting down cancels it.
         Err(_) => Err(unreachable(rdkafka::error::KafkaError::Canceled)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_kept_for_days_or_without_end() {
+        let kept = |retention_days| TopicShape { partitions: 1, retention_days }.retention_ms();
+        assert_eq!((kept(0).as_str(), kept(7).as_str()), ("-1", "604800000"));
     }
 }

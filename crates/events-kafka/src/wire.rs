@@ -10,12 +10,52 @@ use std::str::FromStr;
 
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
-use events::{Envelope, Record};
+use events::{Envelope, Record, data_schema};
 use kernel::{EventId, Version};
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
 
 const SPEC_VERSION: &str = "1.0";
 const CONTENT_TYPE: &str = "application/json";
+
+/// A header of every record, or of some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WireHeader {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether every record has it.
+    pub required: bool,
+    /// What it says.
+    pub meaning: &'static str,
+}
+
+const fn always(name: &'static str, meaning: &'static str) -> WireHeader {
+    WireHeader { name, required: true, meaning }
+}
+
+const fn sometimes(name: &'static str, meaning: &'static str) -> WireHeader {
+    WireHeader { name, required: false, meaning }
+}
+
+/// The headers of a record, in the order they are written in.
+pub const HEADERS: [WireHeader; 17] = [
+    always("ce_specversion", "The version of CloudEvents: 1.0."),
+    always("ce_id", "Identity of the fact, a UUID; records with equal ids are the same fact delivered again."),
+    always("ce_source", "The service that published it: /quoin/quote."),
+    always("ce_type", "The past fact: QuoteAccepted."),
+    always("ce_subject", "The aggregate: quote/{id}."),
+    always("ce_time", "When it happened in the domain's time, RFC 3339."),
+    always("ce_dataschema", "The $id of the payload's schema."),
+    always("ce_partitionkey", "The record's key: {tenant}:{aggregate}:{id}."),
+    always("ce_tenant", "Whose fact it is."),
+    always("ce_aggregatetype", "The kind of aggregate: quote."),
+    always("ce_aggregateid", "Which aggregate, a UUID."),
+    always("ce_aggregateversion", "The aggregate's version after the change, from 1, one event a version."),
+    always("ce_schemaversion", "The version of the payload's schema, from 1."),
+    always("content-type", "application/json."),
+    sometimes("ce_correlationid", "Ties together everything one request of a client caused."),
+    sometimes("ce_causationid", "The event this one reacts to, a UUID."),
+    sometimes("traceparent", "W3C trace context of the transaction that wrote the event."),
+];
 
 /// The headers of an event.
 pub(crate) fn headers(event: &Envelope) -> OwnedHeaders {
@@ -26,7 +66,7 @@ pub(crate) fn headers(event: &Envelope) -> OwnedHeaders {
         ("ce_type", event.event_type.clone()),
         ("ce_subject", format!("{}/{}", event.aggregate_type, event.aggregate_id)),
         ("ce_time", event.occurred_at.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
-        ("ce_dataschema", format!("https://quoin.dev/schemas/{}/{}", event.event_type, event.schema_version)),
+        ("ce_dataschema", data_schema(&event.event_type, event.schema_version)),
         ("ce_partitionkey", event.key()),
         ("ce_tenant", event.tenant.to_string()),
         ("ce_aggregatetype", event.aggregate_type.clone()),
@@ -42,7 +82,7 @@ pub(crate) fn headers(event: &Envelope) -> OwnedHeaders {
     ];
     let present = optional.into_iter().filter_map(|(key, value)| Some((key, value?)));
     let all = required.into_iter().chain(present);
-    all.fold(OwnedHeaders::new_with_capacity(17), |headers, (key, value)| {
+    all.fold(OwnedHeaders::new_with_capacity(HEADERS.len()), |headers, (key, value)| {
         headers.insert(Header { key, value: Some(&value) })
     })
 }
@@ -100,6 +140,9 @@ fn parsed<T: FromStr, M: Message>(message: &M, name: &str) -> Result<T, String> 
 }
 
 #[cfg(test)]
+mod hostile;
+
+#[cfg(test)]
 mod tests {
     use events::Envelope;
     use rdkafka::message::{OwnedMessage, Timestamp};
@@ -107,7 +150,7 @@ mod tests {
 
     use super::*;
 
-    fn event() -> Envelope {
+    pub(super) fn event() -> Envelope {
         Envelope {
             id: EventId::generate(),
             source: "/quoin/quote".to_owned(),
@@ -125,7 +168,7 @@ mod tests {
         }
     }
 
-    fn message(headers: OwnedHeaders, event: &Envelope) -> OwnedMessage {
+    pub(super) fn message(headers: OwnedHeaders, event: &Envelope) -> OwnedMessage {
         let (payload, key) = (event.data.to_vec(), event.key().into_bytes());
         OwnedMessage::new(Some(payload), Some(key), String::new(), Timestamp::NotAvailable, 0, 0, Some(headers))
     }
@@ -137,6 +180,18 @@ mod tests {
             Record::Event(read) => assert_eq!(read, event),
             Record::Unreadable { reason, .. } => panic!("{reason}"),
         }
+    }
+
+    #[test]
+    fn the_headers_are_those_that_are_told() {
+        let names = |event: &Envelope| headers(event).iter().map(|header| header.key.to_owned()).collect::<Vec<_>>();
+        let told = |which: &dyn Fn(&WireHeader) -> bool| {
+            HEADERS.iter().filter(|header| which(header)).map(|header| header.name.to_owned()).collect::<Vec<_>>()
+        };
+        let full = Envelope { traceparent: Some("00-1-2-01".to_owned()), ..event() };
+        assert_eq!(names(&full), told(&|_| true));
+        let least = Envelope { correlation_id: None, causation_id: None, ..event() };
+        assert_eq!(names(&least), told(&|header| header.required));
     }
 
     #[test]

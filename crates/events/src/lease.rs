@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use sqlx::{PgConnection, postgres::types::PgInterval};
+use sqlx::{AssertSqlSafe, PgConnection, postgres::types::PgInterval};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -108,6 +108,23 @@ impl Leases {
         self.held = now;
         self.renewed = Some(sent);
         Ok(change)
+    }
+
+    /// Whether the database still counts every slot as ours, and lets nobody take it over before the transaction ends.
+    pub async fn fence(&self, tx: &mut PgConnection) -> Result<bool, sqlx::Error> {
+        let sql = format!(
+            "select slot from \"{}\".lease where scope = $1 and holder = $2 and slot = any($3) and term = any($4) for share",
+            self.schema
+        );
+        let (slots, terms): (Vec<i32>, Vec<i64>) = self.held.iter().map(|(slot, term)| (*slot, *term)).unzip();
+        let ours = sqlx::query(AssertSqlSafe(sql))
+            .bind(&self.scope)
+            .bind(self.member)
+            .bind(slots)
+            .bind(terms)
+            .fetch_all(tx)
+            .await?;
+        Ok(!self.held.is_empty() && ours.len() == self.held.len())
     }
 
     /// Gives everything back, so that others need not wait.

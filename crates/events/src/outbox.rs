@@ -4,6 +4,7 @@
 //! the locks is the order of the commits, per aggregate. Knows no broker and sends no notification: a NOTIFY would
 //! serialise the commits of the whole cluster.
 
+use fail_points::{Step, reached};
 use kernel::EventId;
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -74,6 +75,7 @@ impl Outbox {
             .bind(events.iter().map(|event| event.payload.as_slice()).collect::<Vec<_>>())
             .execute(conn)
             .await?;
+        reached(Step::OutboxAppended);
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use std::{error::Error, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 
 use crate::Envelope;
 
@@ -100,6 +101,12 @@ pub trait Source: Send {
 
     /// The offsets `partition` holds now.
     async fn extent(&mut self, partition: &Partition) -> Result<Extent, SourceError>;
+
+    /// The first offset at which records of that time or later may lie; the oldest one where the log cannot tell.
+    async fn offset_at(&mut self, partition: &Partition, at: DateTime<Utc>) -> Result<i64, SourceError> {
+        let _ = at;
+        Ok(self.extent(partition).await?.first)
+    }
 
     /// From now on reads exactly these partitions, each from the given offset.
     async fn assign(&mut self, from: &[(Partition, i64)]) -> Result<(), SourceError>;

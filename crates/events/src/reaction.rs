@@ -1,9 +1,10 @@
 //! What a service does about other people's facts: the [`Reaction`] it implements and the words it answers with.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use crate::{Envelope, UnreadablePayload};
+use crate::{Envelope, Partition, UnreadablePayload};
 
 /// A consumer of events: a stable name, the topics it reads, and what it does.
 ///
@@ -29,6 +30,18 @@ pub trait Reaction: Send + Sync + 'static {
     /// events of one key come in order, those of different keys concurrently.
     async fn committed(&self, event: &Envelope) -> Result<(), RetryLater> {
         let _ = event;
+        Ok(())
+    }
+
+    /// Told every few seconds, for each partition it has: everything the partition held at `at` is applied. For those whose
+    /// readers want to know how fresh a table is.
+    async fn reached(
+        &self,
+        conn: &mut PgConnection,
+        partition: &Partition,
+        at: DateTime<Utc>,
+    ) -> Result<(), sqlx::Error> {
+        let _ = (conn, partition, at);
         Ok(())
     }
 }

@@ -19,10 +19,18 @@ pub struct Config {
     pub expiry_interval_ms: u64,
     /// Most reservations the expirer ends in one look.
     pub expiry_batch: u32,
+    /// The callbacks of integrators: the section `webhooks`, the same for every service.
+    #[serde(default)]
+    pub webhooks: webhooks::Config,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { reservation_ttl_secs: 3_600, expiry_interval_ms: 1_000, expiry_batch: 100 }
+        Self {
+            reservation_ttl_secs: 3_600,
+            expiry_interval_ms: 1_000,
+            expiry_batch: 100,
+            webhooks: webhooks::Config::default(),
+        }
     }
 }

@@ -3,13 +3,17 @@
 
 use std::sync::Arc;
 
-use ::events::{Envelope, Guard, NewEvent, Outbox, Reaction, ReactionError, RetryLater, UnwritablePayload};
+use ::events::{
+    Envelope, EventType, Guard, NewEvent, Outbox, PublishedEvent, Reaction, ReactionError, RetryLater,
+    UnwritablePayload,
+};
 use async_trait::async_trait;
 use cache_ports::{InventoryCache, inventory::StockItem};
 use chrono::{DateTime, Utc};
 use kernel::{Quantity, ReservationId, TenantId, Version};
 use serde::Serialize;
 use sqlx::PgConnection;
+use utoipa::ToSchema;
 
 use crate::model::{InstalledProduct, Reservation, ReservationItem, ReservationState};
 
@@ -20,25 +24,72 @@ pub const OUTBOX: Outbox = Outbox::of("inventory");
 pub const TOPIC: &str = "quoin.inventory.v1";
 
 /// A reservation is new or moved.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct ReservationMoved<'a> {
+struct ReservationMoved {
+    /// The reservation.
     reservation_id: ReservationId,
-    reference: &'a str,
+    /// Who it is promised to, usually an order.
+    reference: String,
+    /// Where it stands.
     state: ReservationState,
-    items: &'a [ReservationItem],
+    /// What is promised, in order of item id.
+    items: Vec<ReservationItem>,
+    /// Counts its changes.
     version: Version,
 }
 
 /// A product was installed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct ProductInstalled<'a> {
+struct ProductInstalled {
+    /// What the customer has.
     installed_product_id: kernel::ProductId,
+    /// The order that brought it.
     order_id: kernel::OrderId,
-    order_item_id: &'a str,
+    /// The order's item.
+    order_item_id: String,
+    /// What was sold.
     offering_id: kernel::OfferingId,
+    /// How much of it.
     quantity: Quantity,
+}
+
+const STOCK_CHANGED: EventType<StockItem> = EventType::new(
+    "StockChanged",
+    "productStock",
+    Guard::StateCarrying,
+    "The stock of a product changed, on hand or promised, at any of its locations.",
+);
+const STOCK_RESERVED: EventType<ReservationMoved> =
+    EventType::new("StockReserved", "reservation", Guard::StateCarrying, "Stock is promised, for a limited time.");
+const RESERVATION_COMMITTED: EventType<ReservationMoved> = EventType::new(
+    "ReservationCommitted",
+    "reservation",
+    Guard::StateCarrying,
+    "Promised stock has left the warehouse.",
+);
+const RESERVATION_RELEASED: EventType<ReservationMoved> =
+    EventType::new("ReservationReleased", "reservation", Guard::StateCarrying, "Promised stock was given back.");
+const RESERVATION_EXPIRED: EventType<ReservationMoved> =
+    EventType::new("ReservationExpired", "reservation", Guard::StateCarrying, "A promise of stock ran out.");
+const PRODUCT_INSTALLED: EventType<ProductInstalled> = EventType::new(
+    "ProductInstalled",
+    "installedProduct",
+    Guard::StateCarrying,
+    "A customer has a product after an order was fulfilled.",
+);
+
+/// Everything inventory publishes.
+pub fn published_events() -> Vec<PublishedEvent> {
+    vec![
+        STOCK_CHANGED.published(),
+        STOCK_RESERVED.published(),
+        RESERVATION_COMMITTED.published(),
+        RESERVATION_RELEASED.published(),
+        RESERVATION_EXPIRED.published(),
+        PRODUCT_INSTALLED.published(),
+    ]
 }
 
 /// What every fact of one command has in common.
@@ -55,15 +106,14 @@ pub struct Occasion<'a> {
 }
 
 impl Occasion<'_> {
-    fn event<P: Serialize>(
+    fn event<P: Serialize + ToSchema>(
         &self,
-        aggregate: &'static str,
-        id: uuid::Uuid,
+        event_type: &EventType<P>,
+        id: impl Into<uuid::Uuid>,
         version: Version,
-        event_type: &'static str,
         payload: &P,
     ) -> Result<NewEvent, UnwritablePayload> {
-        let event = NewEvent::new(self.tenant, aggregate, id, version, event_type, payload, self.at)?;
+        let event = event_type.fact(self.tenant, id, version, payload, self.at)?;
         Ok(match self.correlation_id {
             Some(correlation_id) => event.correlated(correlation_id),
             None => event,
@@ -72,25 +122,25 @@ impl Occasion<'_> {
 
     /// The stock of a product changed; the payload is its whole state.
     pub fn stock_changed(&self, item: &StockItem) -> Result<NewEvent, UnwritablePayload> {
-        self.event("productStock", item.product_id.uuid(), item.version, "StockChanged", item)
+        self.event(&STOCK_CHANGED, item.product_id, item.version, item)
     }
 
     /// A reservation was made, committed, released, or ran out; `reservation` is as it is now.
     pub fn reservation_moved(&self, reservation: &Reservation) -> Result<NewEvent, UnwritablePayload> {
         let event_type = match reservation.state {
-            ReservationState::Held => "StockReserved",
-            ReservationState::Committed => "ReservationCommitted",
-            ReservationState::Released => "ReservationReleased",
-            ReservationState::Expired => "ReservationExpired",
+            ReservationState::Held => STOCK_RESERVED,
+            ReservationState::Committed => RESERVATION_COMMITTED,
+            ReservationState::Released => RESERVATION_RELEASED,
+            ReservationState::Expired => RESERVATION_EXPIRED,
         };
         let payload = ReservationMoved {
             reservation_id: reservation.id,
-            reference: &reservation.reference,
+            reference: reservation.reference.clone(),
             state: reservation.state,
-            items: &reservation.items,
+            items: reservation.items.clone(),
             version: reservation.version,
         };
-        self.event("reservation", reservation.id.uuid(), reservation.version, event_type, &payload)
+        self.event(&event_type, reservation.id, reservation.version, &payload)
     }
 
     /// A customer has a product.
@@ -98,11 +148,11 @@ impl Occasion<'_> {
         let payload = ProductInstalled {
             installed_product_id: product.id,
             order_id: product.order_id,
-            order_item_id: &product.order_item_id,
+            order_item_id: product.order_item_id.clone(),
             offering_id: product.offering_id,
             quantity: product.quantity,
         };
-        self.event("installedProduct", product.id.uuid(), product.version, "ProductInstalled", &payload)
+        self.event(&PRODUCT_INSTALLED, product.id, product.version, &payload)
     }
 }
 

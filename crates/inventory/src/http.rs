@@ -38,6 +38,7 @@ pub fn routes() -> OpenApiRouter<State> {
         .routes(routes!(reservations::commit_reservation))
         .routes(routes!(reservations::release_reservation))
         .routes(routes!(installed::install_products, installed::list_installed_products))
+        .merge(webhooks::routes())
 }
 
 /// What the facts of a request have in common.

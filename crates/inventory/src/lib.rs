@@ -6,7 +6,7 @@
 //! | | |
 //! |---|---|
 //! | tables | `inventory.product_stock`, `stock_level`, `movement`; `reservation`, `reservation_item`, `reservation_history`; `installed_product` |
-//! | endpoints | `/inventory/v1/products`, `/imports/stock`, `/movements`, `/reservations`, `/installed-products`, `/reconciliation` |
+//! | endpoints | `/inventory/v1/products`, `/imports/stock`, `/movements`, `/reservations`, `/installed-products`, `/reconciliation`; callbacks under `/hub` |
 //! | events | publishes `StockChanged`, `StockReserved`, `ReservationCommitted`, `ReservationReleased`, `ReservationExpired`, `ProductInstalled`; reacts to its own `StockChanged` (cache) |
 //! | keyspaces | inventory item by version, inventory version pointer |
 //! | workers | `expiry`: ends reservations that ran out |
@@ -20,6 +20,7 @@ pub mod error;
 pub mod events;
 pub mod expiry;
 pub mod http;
+pub mod hub;
 pub mod model;
 pub mod queries;
 pub mod rules;
@@ -34,9 +35,10 @@ use futures::{FutureExt, future::BoxFuture};
 use service_runtime::{ServiceState, service_router};
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
+use webhooks::Webhooks;
 
 pub use config::{Config, DEFAULTS};
-pub use events::TOPIC;
+pub use events::{TOPIC, published_events};
 
 /// The service's name, which is also its schema and the first part of its paths.
 pub const SERVICE: &str = "inventory";
@@ -48,12 +50,15 @@ pub struct State {
     pub runtime: ServiceState,
     /// This service's settings.
     pub config: Arc<Config>,
+    /// The callbacks of integrators.
+    pub webhooks: Webhooks,
 }
 
 impl State {
     /// Puts the parts together.
     pub fn new(runtime: ServiceState, config: Config) -> Self {
-        Self { runtime, config: Arc::new(config) }
+        let webhooks = Webhooks::new(&hub::HUB, &config.webhooks);
+        Self { runtime, config: Arc::new(config), webhooks }
     }
 }
 
@@ -71,12 +76,13 @@ pub fn openapi() -> OpenApi {
 
 /// The reactions this service works on; each is run by a consumer over the schema `inventory`.
 pub fn reactions(state: &State) -> Vec<Arc<dyn Reaction>> {
-    vec![Arc::new(events::StockReaction(state.runtime.caches.inventory.clone()))]
+    vec![Arc::new(events::StockReaction(state.runtime.caches.inventory.clone())), state.webhooks.reaction()]
 }
 
 /// The loops this service runs beside its reactions. The state's pool connects as `inventory_work`.
 pub fn workers(state: State, stop: CancellationToken) -> Vec<(&'static str, BoxFuture<'static, ()>)> {
-    vec![("inventory.expiry", expiry::run(state, stop).boxed())]
+    let callbacks = state.webhooks.worker(state.runtime.pool.clone(), state.runtime.clock.clone(), stop.clone());
+    vec![("inventory.expiry", expiry::run(state, stop).boxed()), callbacks]
 }
 
 /// What an auditor may ask this service about the keys it owns.

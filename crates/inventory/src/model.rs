@@ -127,7 +127,7 @@ impl ReservationState {
 }
 
 /// One line of a reservation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReservationItem {
     /// The caller's name for the line; unique in the reservation.

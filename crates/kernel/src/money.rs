@@ -111,7 +111,7 @@ pub enum MoneyError {
 
 /// An amount in whole minor units of one currency, on the wire `{"amount":"93.14","currency":"EUR"}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(try_from = "WireMoney", into = "WireMoney")]
+#[serde(try_from = "WireMoney", into = "WireMoney", deny_unknown_fields)]
 pub struct Money {
     #[schema(value_type = crate::DecimalText)]
     amount: Decimal,

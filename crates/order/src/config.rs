@@ -29,6 +29,9 @@ pub struct Config {
     pub task_concurrency: u16,
     /// How often an idle worker looks for tasks.
     pub poll_interval_ms: u64,
+    /// The callbacks of integrators: the section `webhooks`, the same for every service.
+    #[serde(default)]
+    pub webhooks: webhooks::Config,
 }
 
 impl Config {

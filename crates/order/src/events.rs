@@ -5,13 +5,17 @@
 //!
 //! Reactions: [`OrderAccepted`] makes the order of an accepted quote, by the same command as `POST /orders`;
 //! [`DropWorkflow`] drops the cached picture of an order's plan after the order's own events.
+//!
+//! Projection: [`OrderList`] puts orders and the names of their customers into the order list.
 
 mod invalidation;
+mod order_list;
 mod published;
 mod reactions;
 
 pub use invalidation::DropWorkflow;
-pub use published::{handoff_requested, order_cancelled, order_created, state_changed, summary_of};
+pub use order_list::OrderList;
+pub use published::{handoff_requested, order_cancelled, order_created, published_events, state_changed, summary_of};
 pub use reactions::OrderAccepted;
 
 /// Where the order service's facts are published.

@@ -5,6 +5,7 @@
 
 mod bodies;
 mod cancellations;
+mod order_list;
 mod orders;
 mod problem;
 mod tasks;
@@ -37,9 +38,11 @@ const FULFILLING: &[Role] = &[Role::OrderAgent, Role::FulfilmentAgent, Role::Sys
 pub fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new()
         .routes(routes!(orders::create_order, orders::list_orders))
+        .routes(routes!(order_list::order_list))
         .routes(routes!(orders::order_by_id))
         .routes(routes!(workflow::workflow_of_order))
         .routes(routes!(cancellations::request_cancellation, cancellations::list_cancellations))
         .routes(routes!(cancellations::cancellation_by_id))
         .routes(routes!(tasks::retry_task))
+        .merge(webhooks::routes())
 }

@@ -92,6 +92,21 @@ pub struct OrderHeader {
     pub completed_at: Option<DateTime<Utc>>,
 }
 
+/// A line of the order list: an order with what other services know of it. Made from events, and therefore a little late.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ListedOrder {
+    /// The order.
+    #[serde(flatten)]
+    pub header: OrderHeader,
+    /// What its customer is called; nothing until that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_name: Option<String>,
+    /// How many items it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item_count: Option<u32>,
+}
+
 impl Order {
     /// The order without its items.
     pub fn header(&self) -> OrderHeader {

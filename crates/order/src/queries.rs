@@ -6,6 +6,7 @@ use cache_ports::{
     Loaded, ReadError, Served, load,
     order::{OrderCache, OrderSummary, WorkflowSummary},
 };
+use chrono::{DateTime, Utc};
 use kernel::{CancellationId, OrderId, QuoteId, TenantId, Version};
 use service_runtime::{Problem, TenantTx};
 use sqlx::PgPool;
@@ -13,12 +14,12 @@ use sqlx::PgPool;
 use crate::{
     error::{OrderError, OrderResult},
     events::summary_of,
-    model::{Cancellation, OrderHeader, Task},
+    model::{Cancellation, ListedOrder, OrderHeader, Task},
     rules::progress::progress,
     store::{
         cancellations,
         headers::{self, Filter},
-        orders, plan,
+        order_list, orders, plan,
     },
 };
 
@@ -83,6 +84,21 @@ pub async fn orders(pool: &PgPool, tenant: &TenantId, filter: &Filter, limit: i6
     let rows = headers::list(&mut tx, tenant, filter, limit).await?;
     tx.rollback().await?;
     Ok(rows)
+}
+
+/// One page of the order list, newest first, and one more row if there is more; and up to when it holds everything.
+pub async fn order_list(
+    pool: &PgPool,
+    tenant: &TenantId,
+    filter: &order_list::Filter,
+    limit: i64,
+) -> OrderResult<(Vec<ListedOrder>, Option<DateTime<Utc>>)> {
+    let mut tx = TenantTx::read(pool, tenant).await?;
+    // First: whatever comes in between is only in the rows.
+    let as_of = order_list::as_of(&mut tx).await?;
+    let rows = order_list::list(&mut tx, tenant, filter, limit).await?;
+    tx.rollback().await?;
+    Ok((rows, as_of))
 }
 
 /// Most orders of one quote: one for each of its accepted revisions, of which there is one.

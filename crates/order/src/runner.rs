@@ -7,6 +7,7 @@ mod effects;
 
 use std::sync::Arc;
 
+use fail_points::{Step, reached};
 use futures::{StreamExt, stream};
 use kernel::TenantId;
 use service_runtime::{
@@ -139,6 +140,7 @@ impl Runner {
     async fn attempt_and_record(&self, tenant: &TenantId, claimed: &Claimed) -> OrderResult<(Outcome, bool)> {
         let caller = self.caller(tenant)?;
         let outcome = effects::perform(&self.parts, &caller, claimed).await?;
+        reached(Step::TaskPerformed);
         let actor = Actor { correlation_id: None, ..Actor::from(&caller) };
         let mut tx = TenantTx::begin(&self.parts.pool, tenant).await?;
         let recorded = commands::record_outcome(&mut tx, &actor, claimed, &outcome).await?;

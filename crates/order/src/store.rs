@@ -5,6 +5,7 @@
 pub mod cancellations;
 pub mod headers;
 mod json_rows;
+pub mod order_list;
 pub mod orders;
 pub mod plan;
 pub mod tasks;

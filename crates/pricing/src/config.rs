@@ -12,6 +12,9 @@ pub const DEFAULTS: &str = "[pricing]\npreview_lifetime_secs = 120\n";
 pub struct Config {
     /// How long a preview may be shown after it was computed, in seconds.
     pub preview_lifetime_secs: u32,
+    /// The callbacks of integrators: the section `webhooks`, the same for every service.
+    #[serde(default)]
+    pub webhooks: webhooks::Config,
 }
 
 impl Config {
@@ -23,6 +26,6 @@ impl Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { preview_lifetime_secs: 120 }
+        Self { preview_lifetime_secs: 120, webhooks: webhooks::Config::default() }
     }
 }

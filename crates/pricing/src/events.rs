@@ -6,10 +6,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cache_ports::PricingCache;
 use chrono::{DateTime, Utc};
-use events::{Envelope, Guard, NewEvent, Outbox, Reaction, ReactionError, RetryLater, UnwritablePayload};
+use events::{
+    Envelope, EventType, Guard, NewEvent, Outbox, PublishedEvent, Reaction, ReactionError, RetryLater,
+    UnwritablePayload,
+};
 use kernel::{ContentHash, Money, PriceBookId, PriceResultId, QuoteId, TenantId, Version};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
+use utoipa::ToSchema;
 
 /// The service's outbox.
 pub const OUTBOX: Outbox = Outbox::of("pricing");
@@ -18,7 +22,7 @@ pub const OUTBOX: Outbox = Outbox::of("pricing");
 pub const TOPIC: &str = "quoin.pricing.v1";
 
 /// A price book has a new version, its first included. The event's aggregate version is the book's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PriceBookUpdated {
     /// The price book.
@@ -32,7 +36,7 @@ pub struct PriceBookUpdated {
 }
 
 /// A final price was sealed for a quote's revision. A sealed price never changes, so its version is always the first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FinalPriceSealed {
     /// The sealed price.
@@ -45,6 +49,24 @@ pub struct FinalPriceSealed {
     pub result_hash: ContentHash,
     /// The contract value as charged.
     pub total: Money,
+}
+
+const PRICE_BOOK_UPDATED: EventType<PriceBookUpdated> = EventType::new(
+    "PriceBookUpdated",
+    "priceBook",
+    Guard::StateCarrying,
+    "A price book has a new version, its first included.",
+);
+const FINAL_PRICE_SEALED: EventType<FinalPriceSealed> = EventType::new(
+    "FinalPriceSealed",
+    "priceResult",
+    Guard::StateCarrying,
+    "A final price was sealed for a quote's revision; it never changes.",
+);
+
+/// Everything pricing publishes.
+pub fn published_events() -> Vec<PublishedEvent> {
+    vec![PRICE_BOOK_UPDATED.published(), FINAL_PRICE_SEALED.published()]
 }
 
 /// What every fact of one command has in common.
@@ -65,8 +87,7 @@ impl Occasion<'_> {
         fact: &PriceBookUpdated,
         at: DateTime<Utc>,
     ) -> Result<NewEvent, UnwritablePayload> {
-        let id = fact.price_book_id.uuid();
-        let event = NewEvent::new(self.tenant, "priceBook", id, fact.version, "PriceBookUpdated", fact, at)?;
+        let event = PRICE_BOOK_UPDATED.fact(self.tenant, fact.price_book_id, fact.version, fact, at)?;
         Ok(event.correlated(self.correlation_id))
     }
 
@@ -76,8 +97,7 @@ impl Occasion<'_> {
         fact: &FinalPriceSealed,
         at: DateTime<Utc>,
     ) -> Result<NewEvent, UnwritablePayload> {
-        let id = fact.price_result_id.uuid();
-        let event = NewEvent::new(self.tenant, "priceResult", id, Version::FIRST, "FinalPriceSealed", fact, at)?;
+        let event = FINAL_PRICE_SEALED.fact(self.tenant, fact.price_result_id, Version::FIRST, fact, at)?;
         Ok(event.correlated(self.correlation_id))
     }
 }

@@ -35,6 +35,7 @@ pub fn routes() -> OpenApiRouter<PricingState> {
         .routes(routes!(prices::seal_final_price))
         .routes(routes!(prices::get_price_result))
         .routes(routes!(prices::verify_price_result))
+        .merge(webhooks::routes())
 }
 
 impl From<PricingError> for Problem {

@@ -6,7 +6,7 @@
 //! | | |
 //! |---|---|
 //! | tables | `pricing.price_book`, `price_book_version`, `price_book_entry` (immutable versions); `price_result`, `price_component`, `price_seal`, `evidence_chain` (evidence) |
-//! | endpoints | `/pricing/v1/price-books`, `/price-previews`, `/final-prices`, `/price-results` |
+//! | endpoints | `/pricing/v1/price-books`, `/price-previews`, `/final-prices`, `/price-results`; callbacks under `/hub` |
 //! | events | publishes `PriceBookUpdated`, `FinalPriceSealed`; reacts to its own `PriceBookUpdated` (cache) |
 //! | keyspaces | price book, price book version pointer, price preview, final price display |
 //!
@@ -18,6 +18,7 @@ pub mod config;
 pub mod error;
 pub mod events;
 pub mod http;
+pub mod hub;
 pub mod model;
 pub mod queries;
 pub mod rules;
@@ -32,9 +33,10 @@ use futures::future::BoxFuture;
 use service_runtime::{ServiceState, service_router};
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
+use webhooks::Webhooks;
 
 pub use config::{Config, DEFAULTS};
-pub use events::TOPIC;
+pub use events::{TOPIC, published_events};
 
 /// The service's name, which is also its schema and the first part of its paths.
 pub const SERVICE: &str = "pricing";
@@ -46,12 +48,15 @@ pub struct State {
     pub runtime: ServiceState,
     /// This service's settings.
     pub config: Arc<Config>,
+    /// The callbacks of integrators.
+    pub webhooks: Webhooks,
 }
 
 impl State {
     /// Puts the parts together.
     pub fn new(runtime: ServiceState, config: Config) -> Self {
-        Self { runtime, config: Arc::new(config) }
+        let webhooks = Webhooks::new(&hub::HUB, &config.webhooks);
+        Self { runtime, config: Arc::new(config), webhooks }
     }
 }
 
@@ -69,12 +74,13 @@ pub fn openapi() -> OpenApi {
 
 /// The reactions this service works on; each is run by a consumer over the schema `pricing`.
 pub fn reactions(state: &State) -> Vec<Arc<dyn Reaction>> {
-    vec![Arc::new(events::PriceBookReaction(state.runtime.caches.pricing.clone()))]
+    vec![Arc::new(events::PriceBookReaction(state.runtime.caches.pricing.clone())), state.webhooks.reaction()]
 }
 
-/// The loops this service runs beside its reactions: none. Nothing in pricing happens because time passes.
-pub fn workers(_state: State, _stop: CancellationToken) -> Vec<(&'static str, BoxFuture<'static, ()>)> {
-    Vec::new()
+/// The loops this service runs beside its reactions: it serves callbacks. Nothing in pricing happens because time passes.
+/// The state's pool connects as `pricing_work`.
+pub fn workers(state: State, stop: CancellationToken) -> Vec<(&'static str, BoxFuture<'static, ()>)> {
+    vec![state.webhooks.worker(state.runtime.pool.clone(), state.runtime.clock.clone(), stop)]
 }
 
 /// What an auditor may ask this service about the keys it owns.

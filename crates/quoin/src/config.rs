@@ -3,6 +3,7 @@
 //! Owns the sections of `default.toml`; the runtime's and the services' sections are read by those who own them. Must
 //! never hold a decision of a domain.
 
+mod leases;
 mod upkeep;
 
 use std::{
@@ -18,7 +19,8 @@ use service_runtime::{RuntimeConfig, Settings};
 
 use crate::services::Service;
 
-pub use upkeep::{Audit, Sweep};
+pub use leases::Leases;
+pub use upkeep::{Audit, Reconcile, Sweep};
 
 /// The executable's own defaults.
 const DEFAULTS: &str = include_str!("../default.toml");
@@ -140,6 +142,9 @@ pub struct Kafka {
     pub topic_prefix: String,
     /// Of each topic that is made.
     pub partitions: i32,
+    /// Days the topics that are made keep a record; 0: without end.
+    #[serde(default)]
+    pub retention_days: u32,
 }
 
 /// What only development has.
@@ -169,14 +174,20 @@ pub struct Config {
     pub audit: Audit,
     /// The sweeper of the cache.
     pub sweep: Sweep,
+    /// The comparison of outbox and log.
+    pub reconcile: Reconcile,
     /// Kafka, or what stands in for it.
     pub kafka: Kafka,
+    /// How workers share their work.
+    pub leases: Leases,
     /// Where the services are.
     pub places: BTreeMap<Service, Place>,
     /// What only development has.
     pub development: Development,
     /// The console.
     pub web: Web,
+    /// The callbacks of integrators.
+    pub webhooks: webhooks::Config,
     /// HTTP, identities, pools, limits, telemetry.
     pub runtime: RuntimeConfig,
     /// All sections, for the services' own.
@@ -186,7 +197,7 @@ pub struct Config {
 impl Config {
     /// Reads defaults, then `file`, then the environment.
     pub fn load(file: Option<&Path>) -> anyhow::Result<Self> {
-        let mut defaults: Vec<&str> = vec![DEFAULTS];
+        let mut defaults: Vec<&str> = vec![DEFAULTS, webhooks::DEFAULTS];
         defaults.extend(Service::ALL.iter().map(|service| service.defaults()));
         let settings = Settings::load(&defaults, file).context("cannot read the configuration")?;
         let mut web: Web = settings.section("web").context("section web")?;
@@ -202,10 +213,13 @@ impl Config {
             cache: settings.section("cache").context("section cache")?,
             audit: settings.section("audit").context("section audit")?,
             sweep: settings.section("sweep").context("section sweep")?,
+            reconcile: settings.section("reconcile").context("section reconcile")?,
             kafka: settings.section("kafka").context("section kafka")?,
+            leases: settings.section("leases").context("section leases")?,
             places: Service::ALL.into_iter().map(place).collect::<anyhow::Result<_>>()?,
             development: settings.section("development").context("section development")?,
             web,
+            webhooks: settings.section("webhooks").context("section webhooks")?,
             runtime: settings.runtime().context("the runtime's sections")?,
             settings,
         })

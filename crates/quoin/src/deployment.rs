@@ -74,6 +74,19 @@ impl Deployment {
         servers: &Servers,
         extra: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
+        let mut deployment = Self::prepare(program, folder, servers, extra).await?;
+        deployment.launch(Role::Serve).await?;
+        deployment.launch(Role::Work).await?;
+        Ok(deployment)
+    }
+
+    /// Migrates and makes the topics; starts nothing.
+    pub async fn prepare(
+        program: &Path,
+        folder: &Path,
+        servers: &Servers,
+        extra: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let port = free_port()?;
         let mut deployment = Self {
             program: program.to_owned(),
@@ -84,8 +97,6 @@ impl Deployment {
         };
         deployment.settings.extend(extra.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         deployment.migrate().await?;
-        deployment.launch(Role::Serve).await?;
-        deployment.launch(Role::Work).await?;
         Ok(deployment)
     }
 
@@ -109,17 +120,11 @@ impl Deployment {
 
     /// Starts a process and waits until it is ready.
     pub async fn launch(&mut self, role: Role) -> anyhow::Result<()> {
-        let internal = format!("127.0.0.1:{}", free_port()?);
-        // A worker has no business on the public port.
-        let port = if role == Role::Serve { self.port } else { free_port()? };
-        let listen = format!("127.0.0.1:{port}");
-        let arguments = [role.command(), "all", "--listen", &listen, "--internal-listen", &internal];
-        let mut command = self.command(&arguments);
+        let (mut command, url) = self.process(role)?;
         let log = self.log(role);
         let file = File::options().create(true).append(true).open(&log).context("cannot write the log")?;
-        let child = command.stdout(Stdio::null()).stderr(file).kill_on_drop(true).spawn();
+        let child = command.stderr(file).spawn();
         let mut child = child.with_context(|| format!("cannot start quoin {}", role.command()))?;
-        let url = format!("http://{internal}");
         let deadline = Instant::now() + READY_WITHIN;
         while !is_ready(&url).await {
             if let Some(status) = child.try_wait()? {
@@ -170,7 +175,19 @@ impl Deployment {
         output.with_context(|| format!("cannot run quoin {}", arguments.join(" ")))
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// A process that is not started yet, for whoever wants to hold it himself, and the address of its health and metrics.
+    pub fn process(&self, role: Role) -> anyhow::Result<(Command, String)> {
+        let internal = format!("127.0.0.1:{}", free_port()?);
+        // A worker has no business on the public port.
+        let port = if role == Role::Serve { self.port } else { free_port()? };
+        let listen = format!("127.0.0.1:{port}");
+        let mut command = self.command(&[role.command(), "all", "--listen", &listen, "--internal-listen", &internal]);
+        command.stdout(Stdio::null()).kill_on_drop(true);
+        Ok((command, format!("http://{internal}")))
+    }
+
+    /// Another command of the program with the same settings.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(arguments).envs(&self.settings);
         command
@@ -198,7 +215,8 @@ fn settings(servers: &Servers, folder: &Path, port: u16) -> BTreeMap<String, Str
     settings
 }
 
-async fn is_ready(internal_url: &str) -> bool {
+/// Whether the process whose health is shown there is ready.
+pub async fn is_ready(internal_url: &str) -> bool {
     reqwest::get(format!("{internal_url}/ready")).await.is_ok_and(|response| response.status().is_success())
 }
 

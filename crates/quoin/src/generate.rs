@@ -4,11 +4,16 @@
 //! writing, and a review sees every change of an API or a keyspace.
 
 mod alerts;
+mod asyncapi;
+pub mod consumers;
 mod dashboards;
+mod event_fields;
+mod event_page;
+pub mod event_schemas;
 
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use serde::Serialize;
 
 use crate::services::Service;
@@ -23,11 +28,14 @@ pub struct GeneratedFile {
 }
 
 /// All generated files.
-pub fn all() -> anyhow::Result<Vec<GeneratedFile>> {
+pub async fn all() -> anyhow::Result<Vec<GeneratedFile>> {
+    let consumers = consumers::all().await?;
     let mut files = vec![
         file("docs/keyspaces.md", cache_ports::registry::keyspaces_markdown()),
         file("deploy/redis/users.acl", cache_ports::registry::users_acl("")),
         file("deploy/observability/rules.yaml", alerts::rules_yaml()),
+        file("docs/events.md", event_page::markdown(&consumers)),
+        file("docs/api/events.asyncapi.json", pretty(&asyncapi::document(&consumers))?),
     ];
     for (name, dashboard) in dashboards::all() {
         files.push(file(&format!("deploy/observability/{name}"), pretty(&dashboard)?));
@@ -35,6 +43,9 @@ pub fn all() -> anyhow::Result<Vec<GeneratedFile>> {
     for service in Service::ALL {
         let json = pretty(&service.openapi()).with_context(|| format!("the API of {service}"))?;
         files.push(file(&format!("docs/api/{service}.json"), json));
+    }
+    for schema in event_schemas::all() {
+        files.push(file(&schema.path, pretty(&schema.schema)?));
     }
     Ok(files)
 }
@@ -48,15 +59,17 @@ fn file(path: &str, content: String) -> GeneratedFile {
 }
 
 /// The files that differ from what lies under `root`.
-pub fn stale(root: &Path) -> anyhow::Result<Vec<GeneratedFile>> {
+pub async fn stale(root: &Path) -> anyhow::Result<Vec<GeneratedFile>> {
     let same =
         |file: &GeneratedFile| std::fs::read_to_string(root.join(&file.path)).is_ok_and(|text| text == file.content);
-    Ok(all()?.into_iter().filter(|file| !same(file)).collect())
+    Ok(all().await?.into_iter().filter(|file| !same(file)).collect())
 }
 
-/// Writes the files that differ and returns their paths.
-pub fn write(root: &Path) -> anyhow::Result<Vec<String>> {
-    let stale = stale(root)?;
+/// Writes the files that differ and returns their paths. Writes none where an event's schema would break those who know it.
+pub async fn write(root: &Path) -> anyhow::Result<Vec<String>> {
+    let broken = event_schemas::broken(root)?;
+    ensure!(broken.is_empty(), "an event changed without a new schema version:\n  {}", broken.join("\n  "));
+    let stale = stale(root).await?;
     for file in &stale {
         let path = root.join(&file.path);
         if let Some(folder) = path.parent() {

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use events_kafka::TopicShape;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, migrate::Migrator};
@@ -118,11 +119,12 @@ async fn alter_role(connection: &mut PgConnection, statement: &str) -> sqlx::Res
     sqlx::query(AssertSqlSafe(statement.to_owned())).execute(connection).await.map(|_| ())
 }
 
-/// Makes the topics of all services where they are missing.
+/// Makes the topics of all services where they are missing: for facts, and for requests to publish facts again.
 pub async fn make_topics(config: &Config) -> anyhow::Result<usize> {
-    let topics: Vec<&str> = Service::ALL.iter().map(|service| service.topic()).collect();
-    let kafka = &config.kafka;
-    let made = events_kafka::create_topics(&kafka.brokers, &kafka.topic_prefix, &topics, kafka.partitions).await;
+    let topics = Service::ALL.iter().flat_map(|service| [&[service.topic()], service.requests().topics].concat());
+    let (topics, kafka): (Vec<&str>, _) = (topics.collect(), &config.kafka);
+    let shape = TopicShape { partitions: kafka.partitions, retention_days: kafka.retention_days };
+    let made = events_kafka::create_topics(&kafka.brokers, &kafka.topic_prefix, &topics, shape).await;
     made.context("cannot make the topics")
 }
 

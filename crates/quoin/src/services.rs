@@ -5,10 +5,9 @@ use std::{fmt, sync::Arc};
 use anyhow::Context;
 use axum::Router;
 use cache_ports::Witness;
-use events::Reaction;
+use events::{Projected, Projection, PublishedEvent, Reaction, RepublishNames};
 use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
 use service_runtime::ServiceState;
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
@@ -91,6 +90,24 @@ impl Service {
         in_crate_of!(self, it => it::TOPIC)
     }
 
+    /// Where it is asked to publish facts again, and who answers.
+    pub const fn requests(self) -> RepublishNames {
+        match self {
+            Self::Catalog => RepublishNames { consumer: "catalog.requests", topics: &["quoin.catalog.v1.requests"] },
+            Self::Pricing => RepublishNames { consumer: "pricing.requests", topics: &["quoin.pricing.v1.requests"] },
+            Self::Quote => RepublishNames { consumer: "quote.requests", topics: &["quoin.quote.v1.requests"] },
+            Self::Order => RepublishNames { consumer: "order.requests", topics: &["quoin.order.v1.requests"] },
+            Self::Inventory => {
+                RepublishNames { consumer: "inventory.requests", topics: &["quoin.inventory.v1.requests"] }
+            }
+        }
+    }
+
+    /// What it publishes there.
+    pub fn published_events(self) -> Vec<PublishedEvent> {
+        in_crate_of!(self, it => it::published_events())
+    }
+
     /// Its settings' defaults, TOML.
     pub const fn defaults(self) -> &'static str {
         in_crate_of!(self, it => it::DEFAULTS)
@@ -111,26 +128,37 @@ impl Service {
         Ok(in_crate_of!(self, it => it::witnesses(&it::State::new(runtime, self.settings(config)?))))
     }
 
+    /// What it does about facts. The state's pool connects for working.
+    pub fn reactions(self, runtime: ServiceState, config: &Config) -> anyhow::Result<Vec<Arc<dyn Reaction>>> {
+        Ok(in_crate_of!(self, it => it::reactions(&it::State::new(runtime, self.settings(config)?))))
+    }
+
     /// What runs beside its requests. The state's pool connects for working.
     pub fn workers(self, runtime: ServiceState, config: &Config, stop: CancellationToken) -> anyhow::Result<Workers> {
         Ok(in_crate_of!(self, it => {
             let state = it::State::new(runtime, self.settings(config)?);
-            Workers { reactions: it::reactions(&state), loops: it::workers(state, stop) }
+            let mut reactions = it::reactions(&state);
+            let live = |projection| Arc::new(Projected::live(self.name(), projection)) as Arc<dyn Reaction>;
+            reactions.extend(self.projections().into_iter().map(live));
+            Workers { reactions, loops: it::workers(state, stop) }
         }))
     }
 
-    /// Its section of the settings, without what is ours, and with the addresses of the services it calls.
+    /// The tables it makes from events.
+    pub fn projections(self) -> Vec<Arc<dyn Projection>> {
+        match self {
+            Self::Quote => ::quote::projections(),
+            Self::Order => ::order::projections(),
+            Self::Catalog | Self::Pricing | Self::Inventory => Vec::new(),
+        }
+    }
+
+    /// Its section of the settings, without what is ours, and with the addresses of the services it calls and what all
+    /// services have in common.
     fn settings<T: DeserializeOwned>(self, config: &Config) -> anyhow::Result<T> {
-        let mut section: Map<String, Value> = config.settings.section(self.name())?;
-        for ours in Place::KEYS {
-            section.remove(ours);
-        }
-        for other in Self::ALL {
-            if let Some(url) = section.get_mut(&format!("{other}_url")) {
-                *url = config.url_of(other).into();
-            }
-        }
-        serde_json::from_value(Value::Object(section)).with_context(|| format!("section {self}"))
+        let urls = Self::ALL.map(|other| (format!("{other}_url"), config.url_of(other).to_owned()));
+        let section = config.settings.section_of(self.name(), &Place::KEYS, &urls, &["webhooks"]);
+        section.with_context(|| format!("section {self}"))
     }
 }
 
@@ -150,6 +178,8 @@ mod tests {
         assert_eq!(names, ["catalog", "pricing", "quote", "order", "inventory"]);
         for service in Service::ALL {
             assert_eq!(service.topic(), format!("quoin.{service}.v1"));
+            assert_eq!(service.requests().topics, [events::requests_topic(service.topic())]);
+            assert_eq!(service.requests().consumer, format!("{service}.requests"));
         }
     }
 }

@@ -25,6 +25,9 @@ pub struct Config {
     pub call_timeout_ms: u64,
     /// How often the worker looks for overdue offers.
     pub expiry_interval_ms: u64,
+    /// The callbacks of integrators: the section `webhooks`, the same for every service.
+    #[serde(default)]
+    pub webhooks: webhooks::Config,
 }
 
 impl Config {

@@ -8,19 +8,24 @@
 //! Reactions: [`DropSummaries`] invalidates summaries after the service's own events; [`FollowOrders`] moves an accepted
 //! revision to ordered, and closes the quote when its order has ended; [`FollowEligibility`] makes older verdicts
 //! unacceptable after the policy or a customer changed; [`FollowAccess`] drops profiles after a revocation; [`TellUsers`] tells users what happened to their quotes and orders.
+//!
+//! Projection: [`QuoteList`] puts quotes, the names of their customers and the states of their orders into the quote list.
 
 mod access;
 mod eligibility;
 mod notices;
 mod published;
+mod quote_list;
 mod reactions;
 
 pub use access::{AccessFact, AccessPolicyFact, FollowAccess, access_changed, access_policy_changed, drop_profile};
 pub use eligibility::{FollowEligibility, PolicyFact, policy_changed};
 pub use notices::TellUsers;
 pub use published::{QUOTE_ACCEPTED, QuoteEvent, QuoteFact, customer_changed, quote_accepted, quote_event};
+pub use quote_list::QuoteList;
 pub use reactions::{DropSummaries, FollowOrders, drop_summaries};
 
+use events::PublishedEvent;
 use kernel::TenantId;
 use uuid::Uuid;
 
@@ -29,6 +34,14 @@ pub const TOPIC: &str = "quoin.quote.v1";
 
 /// The order service's facts.
 const ORDER_TOPIC: &str = "quoin.order.v1";
+
+/// Everything the quote service publishes.
+pub fn published_events() -> Vec<PublishedEvent> {
+    let mut all = published::published_events();
+    all.extend(eligibility::published_events());
+    all.extend(access::published_events());
+    all
+}
 
 /// The id of what a tenant has one of by that name, such as its policy: it follows from the tenant.
 fn id_within(tenant: &TenantId, name: &str) -> Uuid {

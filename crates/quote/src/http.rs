@@ -17,6 +17,7 @@ mod lists;
 mod notifications;
 mod offers;
 mod problem;
+mod quote_list;
 mod quotes;
 mod respond;
 
@@ -40,6 +41,7 @@ pub fn routes() -> OpenApiRouter<State> {
         .routes(routes!(access::active_access_policy, access::put_access_policy))
         .routes(routes!(access::revoke_access, access::restore_access))
         .routes(routes!(quotes::create_quote, lists::list_quotes))
+        .routes(routes!(quote_list::quote_list))
         .routes(routes!(quotes::quote_by_id))
         .routes(routes!(quotes::history_of_quote))
         .routes(routes!(quotes::revision_by_no))
@@ -61,4 +63,5 @@ pub fn routes() -> OpenApiRouter<State> {
         .routes(routes!(offers::open_revision))
         .routes(routes!(offers::cancel_quote))
         .routes(routes!(offers::lose_quote))
+        .merge(webhooks::routes())
 }

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use cache_ports::{catalog::CharacteristicValue, pricing::ApprovalInputs};
 use chrono::{DateTime, NaiveDate, Utc};
 use kernel::{
-    ApprovalId, ContentHash, Currency, CustomerId, Money, OfferingId, PriceBookId, PriceResultId, PublicationId,
-    Quantity, QuoteId, QuoteItemId, Version,
+    ApprovalId, ContentHash, Currency, CustomerId, Money, OfferingId, OrderId, PriceBookId, PriceResultId,
+    PublicationId, Quantity, QuoteId, QuoteItemId, Version,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -193,6 +193,24 @@ pub struct QuoteHeader {
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+/// A line of the quote list: a quote with what is known of it elsewhere. Made from events, and therefore a little late.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ListedQuote {
+    /// The quote with its current revision.
+    #[serde(flatten)]
+    pub header: QuoteHeader,
+    /// What its customer is called; nothing until that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_name: Option<String>,
+    /// The order that was made of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_id: Option<OrderId>,
+    /// Where that order stands, in the order service's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_state: Option<String>,
 }
 
 impl Quote {

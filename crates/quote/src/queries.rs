@@ -9,19 +9,20 @@ use cache_ports::{
     Loaded, ReadError, Served, load,
     quote::{CURRENT_REVISION, QuoteCache, QuoteSummary},
 };
+use chrono::{DateTime, Utc};
 use kernel::{CustomerId, QuoteId, TenantId, Version};
 use service_runtime::TenantTx;
 use sqlx::PgPool;
 
 use crate::{
     error::{QuoteError, QuoteResult},
-    model::{Acceptance, Customer, Quote, QuoteHeader},
+    model::{Acceptance, Customer, ListedQuote, Quote, QuoteHeader},
     rules::visibility,
     store::{
         customers,
         decisions::{self, HistoryRow},
         headers::{self, Filter},
-        quotes,
+        quote_list, quotes,
     },
 };
 
@@ -77,6 +78,21 @@ pub async fn quotes(pool: &PgPool, tenant: &TenantId, filter: &Filter, limit: i6
     let rows = headers::list(&mut tx, tenant, filter, limit).await?;
     tx.rollback().await?;
     Ok(rows)
+}
+
+/// One page of the quote list, newest first, and one more row if there is more; and up to when it holds everything.
+pub async fn quote_list(
+    pool: &PgPool,
+    tenant: &TenantId,
+    filter: &quote_list::Filter,
+    limit: i64,
+) -> QuoteResult<(Vec<ListedQuote>, Option<DateTime<Utc>>)> {
+    let mut tx = TenantTx::read(pool, tenant).await?;
+    // First: whatever comes in between is only in the rows.
+    let as_of = quote_list::as_of(&mut tx).await?;
+    let rows = quote_list::list(&mut tx, tenant, filter, limit).await?;
+    tx.rollback().await?;
+    Ok((rows, as_of))
 }
 
 /// The quote with this external id, if it also passes the other filters.

@@ -8,5 +8,6 @@ pub mod decisions;
 pub mod eligibility;
 pub mod headers;
 mod item_row;
+pub mod quote_list;
 pub mod quotes;
 mod rows;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use cache_ports::Caches;
-use events::Reaction;
+use events::{Projection, Reaction};
 use kernel::SharedClock;
 use service_runtime::{OutboxHint, TenantTx};
 use sqlx::PgPool;
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     commands::{self, Actor, Target},
     error::QuoteResult,
-    events::{DropSummaries, FollowAccess, FollowEligibility, FollowOrders, TellUsers},
+    events::{DropSummaries, FollowAccess, FollowEligibility, FollowOrders, QuoteList, TellUsers},
     store::quotes,
 };
 
@@ -28,6 +28,11 @@ pub fn reactions(caches: &Caches, pool: &PgPool, clock: &SharedClock) -> Vec<Arc
         Arc::new(FollowOrders),
         Arc::new(TellUsers::new(caches.notices.clone(), pool.clone(), clock.clone())),
     ]
+}
+
+/// The projections of this service, each kept up to date by one consumer over the service's schema.
+pub fn projections() -> Vec<Arc<dyn Projection>> {
+    vec![Arc::new(QuoteList)]
 }
 
 /// Tells the others about offers whose time is over. Woken by a timer, idempotent; `pool` connects as the work role.

@@ -107,7 +107,9 @@ impl<S: Sync> FromRequestParts<S> for MinVersion {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let Some(value) = parts.headers.get(MIN_VERSION_HEADER) else { return Ok(Self(None)) };
-        let number = value.to_str().ok().and_then(|text| text.parse().ok());
+        // No object has a version beyond what its column holds.
+        let number =
+            value.to_str().ok().and_then(|text| text.parse::<u64>().ok()).filter(|n| i64::try_from(*n).is_ok());
         number.map(|number| Self(Some(Version::new(number)))).ok_or_else(|| {
             Problem::new(StatusCode::BAD_REQUEST, "invalid-header", "Min-Version must be a version number")
         })

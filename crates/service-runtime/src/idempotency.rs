@@ -11,6 +11,7 @@ mod sweep;
 mod witness;
 
 use axum::response::{IntoResponse, Response};
+use fail_points::{Step, reached};
 use http::StatusCode;
 use kernel::ContentHash;
 use serde::Serialize;
@@ -59,6 +60,7 @@ where
     match command(&mut tx).await {
         Ok(response) => {
             tx.commit().await?;
+            reached(Step::CommandCommitted);
             state.hints.notify();
             Ok(response.into_response())
         }
@@ -94,6 +96,7 @@ where
         Ok(response) => {
             state.records().complete(&mut tx, claim, &response).await?;
             tx.commit().await?;
+            reached(Step::CommandCommitted);
             state.hints.notify();
             remember(state, caller, claim, &response);
             Ok(response.into_response())

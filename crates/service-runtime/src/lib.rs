@@ -47,7 +47,7 @@ pub use openapi::service_router;
 pub use paging::{CursorConfig, CursorSigner, Page};
 pub use path::{PathId, PathIds2, PathIds3};
 pub use problem::{ApiResult, FieldProblem, MAX_FIELD_PROBLEMS, PROBLEM_JSON, Problem, ProblemDocument};
-pub use query::{Limit, Params};
+pub use query::{Limit, Moment, NamePrefix, Params};
 pub use sender::Sender;
 pub use server::HttpConfig;
 pub use settings::{RuntimeConfig, Settings, SettingsError};

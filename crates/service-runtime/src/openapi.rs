@@ -5,6 +5,7 @@
 
 mod answers;
 mod bodies;
+mod headers;
 
 use axum::{Router, routing::get};
 use bytes::Bytes;
@@ -46,6 +47,7 @@ where
     for operation in document.paths.paths.values_mut().flat_map(operations) {
         bodies::complete(operation, &mut components.schemas);
         answers::complete(operation);
+        headers::complete(operation);
     }
     let json = Bytes::from(serde_json::to_vec(&document).unwrap_or_default());
     let show = move || std::future::ready(([(header::CONTENT_TYPE, "application/json")], json.clone()));

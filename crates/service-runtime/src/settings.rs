@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, path::Path};
 
-use config::{Config, Environment, File, FileFormat};
+use config::{Config, Environment, File, FileFormat, Value};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{CursorConfig, DatabaseConfig, HttpConfig, LimitsConfig, auth::AuthConfig, telemetry::TelemetryConfig};
@@ -58,6 +58,28 @@ impl Settings {
         Ok(self.0.get(name)?)
     }
 
+    /// One section as its own type, without what somebody else reads of it, with other texts in place of some it has, and with
+    /// whole sections it shares with others, under their names. Numbers that come from the environment are texts until here, and read as numbers.
+    pub fn section_of<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        without: &[&str],
+        instead: &[(String, String)],
+        shared: &[&str],
+    ) -> Result<T, SettingsError> {
+        let mut values: HashMap<String, Value> = self.0.get(name)?;
+        values.retain(|key, _| !without.contains(&key.as_str()));
+        for (key, text) in instead {
+            if let Some(value) = values.get_mut(key) {
+                *value = text.clone().into();
+            }
+        }
+        for section in shared {
+            values.insert((*section).to_owned(), self.0.get(section)?);
+        }
+        Ok(Value::new(None, values).try_deserialize()?)
+    }
+
     /// The runtime's sections.
     pub fn runtime(&self) -> Result<RuntimeConfig, SettingsError> {
         Ok(self.0.clone().try_deserialize()?)
@@ -106,6 +128,26 @@ mod tests {
         assert_eq!((runtime.http.bind.port(), runtime.http.request_timeout_ms), (80, 5));
         assert!(!runtime.limits.enabled);
         assert_eq!(runtime.auth.external_issuer, "007");
+    }
+
+    #[test]
+    fn a_part_of_a_section_is_typed_too() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Order {
+            task_lease_ms: u64,
+            quote_url: String,
+            shared: HashMap<String, u16>,
+        }
+        let defaults = "[shared]\nlimit = 7\n[order]\nurl = 'u'\ntask_lease_ms = 60000\nquote_url = 'http://default'";
+        let variables = HashMap::from([("QUOIN__ORDER__TASK_LEASE_MS".to_owned(), "5000".to_owned())]);
+        let settings = Settings::layered(&[defaults], None, environment(Some(variables))).unwrap();
+        let instead = ["quote_url", "unknown_url"].map(|key| (key.to_owned(), "http://quote".to_owned()));
+        let order: Order = settings.section_of("order", &["url"], &instead, &["shared"]).unwrap();
+        assert_eq!((order.task_lease_ms, order.quote_url.as_str()), (5_000, "http://quote"));
+        assert_eq!(order.shared["limit"], 7);
+        let error = settings.section_of::<Order>("order", &[], &[], &["shared"]).unwrap_err();
+        assert!(format!("{:?}", error.0).contains("url"), "what is left over is still an error: {error:?}");
     }
 
     #[test]

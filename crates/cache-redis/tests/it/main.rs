@@ -6,6 +6,7 @@ mod contract;
 mod faults;
 mod flush;
 mod hints;
+mod lives;
 mod rates;
 mod scan;
 mod subject;

@@ -17,7 +17,7 @@ struct Kafka {
 impl contract_suite::Log for Kafka {
     async fn topic(&self) -> String {
         let topic = unique_name("topic");
-        assert_eq!(create_topics(self.brokers, &self.prefix, &[&topic], 4).await.unwrap(), 1);
+        assert_eq!(create_topics(self.brokers, &self.prefix, &[&topic], crate::shape(4)).await.unwrap(), 1);
         topic
     }
 
@@ -39,8 +39,8 @@ async fn kafka_keeps_the_contract() -> Result<()> {
 #[tokio::test]
 async fn topics_are_created_once_and_only_on_purpose() -> Result<()> {
     let (brokers, prefix) = (dev_stack::test::kafka().await?, format!("{}.", unique_name("topics")));
-    assert_eq!(create_topics(brokers, &prefix, &["one", "two"], 3).await?, 2);
-    assert_eq!(create_topics(brokers, &prefix, &["two", "three"], 5).await?, 1);
+    assert_eq!(create_topics(brokers, &prefix, &["one", "two"], crate::shape(3)).await?, 2);
+    assert_eq!(create_topics(brokers, &prefix, &["two", "three"], crate::shape(5)).await?, 1);
     let mut source = KafkaSource::new(brokers, &prefix, "topics")?;
     assert_eq!(source.partitions("two").await?.len(), 3, "an existing topic stays as it is");
     assert_eq!(source.partitions("three").await?.len(), 5);

@@ -79,7 +79,7 @@ async fn append(serve: &PgPool, tenant: &TenantId, ids: &[Uuid], version: u64) -
 async fn every_event_has_its_effect_once_though_relay_and_consumer_are_killed() -> Result<()> {
     let brokers = dev_stack::test::kafka().await?;
     let prefix = format!("{}.", unique_name("journey"));
-    create_topics(brokers, &prefix, &[TOPIC], 6).await?;
+    create_topics(brokers, &prefix, &[TOPIC], crate::shape(6)).await?;
     let database = dev_stack::test::database(&["platform"]).await?;
     let admin = PgPool::connect(&database.admin_url()).await?;
     prepare(&admin).await?;
@@ -91,7 +91,7 @@ async fn every_event_has_its_effect_once_though_relay_and_consumer_are_killed() 
         let pace = RelayConfig { batch: 50, lease: LEASE, ..RelayConfig::default() };
         let relay = Relay::new(work.clone(), "order", TOPIC, publisher, Arc::new(Notify::new()), pace);
         let source = Box::new(KafkaSource::new(brokers, &prefix, "order.counting")?);
-        let pace = ConsumerConfig { batch: 40, lease: LEASE };
+        let pace = ConsumerConfig { batch: 40, lease: LEASE, ..ConsumerConfig::default() };
         let consumer = Consumer::new(work.clone(), "order", source, Arc::new(Counting)).with_config(pace);
         Ok((tokio::spawn(relay.run(stop.clone())), tokio::spawn(consumer.run(stop.clone()))))
     };

@@ -5,3 +5,8 @@
 mod contract;
 mod journey;
 mod misbehaviour;
+
+/// Topics of a test, which ends long before a week does.
+fn shape(partitions: i32) -> events_kafka::TopicShape {
+    events_kafka::TopicShape { partitions, retention_days: 7 }
+}

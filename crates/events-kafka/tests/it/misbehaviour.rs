@@ -119,6 +119,6 @@ async fn topics_on_brokers_that_are_away_are_refused_by_address() {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let brokers = socket.local_addr().unwrap().to_string();
-    let refused = events_kafka::create_topics(&brokers, "", &[TOPIC], 1).await.unwrap_err();
+    let refused = events_kafka::create_topics(&brokers, "", &[TOPIC], crate::shape(1)).await.unwrap_err();
     assert!(refused.to_string().contains(&brokers), "{refused}");
 }

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use fail_points::{Step, reached};
 use kernel::TenantId;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
@@ -16,7 +17,9 @@ use super::{
     lot::{Lot, Reason, parking_key},
     positions::{Claimed, Positions},
 };
-use crate::{Delivery, Envelope, Guard, Partition, Reaction, ReactionError, Record, reaction::is_transient};
+use crate::{
+    Delivery, Envelope, Guard, Partition, Reaction, ReactionError, Record, reaction::is_transient, republish::Wanted,
+};
 
 /// What applies batches.
 pub(crate) struct Applier {
@@ -34,6 +37,8 @@ pub(crate) struct Committed {
     pub settle: Vec<Envelope>,
     /// Keys waiting for a version that may have come.
     pub gaps: BTreeSet<String>,
+    /// Versions that keys wait for since this batch.
+    pub wanted: Vec<Wanted>,
     /// Records by outcome, for the metrics.
     pub applied: u64,
     pub repeated: u64,
@@ -75,6 +80,7 @@ impl Applier {
         claimed: Claimed,
         records: &[Delivery],
     ) -> Result<Committed, BatchError> {
+        reached(Step::ConsumerRead);
         let mut tx = self.pool.begin().await?;
         self.advance(&mut tx, partition, claimed, records).await?;
         let mut batch = Batch::load(self, &mut tx, records).await?;
@@ -83,7 +89,9 @@ impl Applier {
         }
         let Batch { entries, committed, .. } = batch;
         self.ledger.record(&mut tx, entries).await?;
+        reached(Step::ConsumerApplied);
         tx.commit().await?;
+        reached(Step::ConsumerCommitted);
         Ok(committed)
     }
 
@@ -100,6 +108,7 @@ impl Applier {
         self.lot.park(&mut tx, record, &Reason::Poison(error)).await?;
         // The key may have been waiting for this very version; now it waits for a redrive.
         self.lot.hold(&mut tx, &parking_key(record), Hold::Poison, None).await?;
+        reached(Step::ConsumerParking);
         tx.commit().await?;
         Ok(Committed { parked: 1, ..Committed::default() })
     }
@@ -182,7 +191,10 @@ impl<'a> Batch<'a> {
                 self.note_applied(guard, key, event);
             }
             Verdict::ParkBehind => self.park(tx, delivery, Reason::Behind).await?,
-            Verdict::ParkGap { wanted } => self.park(tx, delivery, Reason::Gap { wanted }).await?,
+            Verdict::ParkGap { wanted } => {
+                self.park(tx, delivery, Reason::Gap { wanted }).await?;
+                self.committed.wanted.push(Wanted::before(event, Arc::clone(&delivery.partition.topic), wanted));
+            }
         }
         Ok(())
     }

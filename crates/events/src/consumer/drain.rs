@@ -83,6 +83,7 @@ impl Applier {
             }
             Err(error) => return Err(error),
         }
+        fail_points::reached(fail_points::Step::ConsumerDraining);
         if let Err(error) = self.settle_parked(&event).await {
             self.note_failure(key, first.id, &error).await?;
             return Ok(Step::Stopped);

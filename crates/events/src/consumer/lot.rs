@@ -4,7 +4,7 @@ use kernel::Version;
 use sqlx::{AssertSqlSafe, FromRow, PgConnection, types::Json};
 
 use super::guard::Hold;
-use crate::{Delivery, Envelope, Record};
+use crate::{Delivery, Envelope, Partition, Record, republish::Wanted};
 
 /// The parking lot of one consumer.
 #[derive(Debug, Clone, Copy)]
@@ -177,6 +177,38 @@ impl Lot {
             self.schema
         );
         sqlx::query_as(AssertSqlSafe(sql)).bind(self.consumer).fetch_one(conn).await
+    }
+
+    /// What keys of these partitions wait for, oldest first.
+    pub async fn wanted(
+        &self,
+        conn: &mut PgConnection,
+        partitions: &[Partition],
+        limit: i64,
+    ) -> Result<Vec<Wanted>, sqlx::Error> {
+        let sql = format!(
+            "select k.wanted_version, first.topic, first.envelope from \"{0}\".parked_key k \
+             cross join lateral (select e.topic, e.partition, e.envelope from \"{0}\".parked_event e \
+               where e.consumer = k.consumer and e.event_key = k.event_key \
+               order by e.aggregate_version nulls first, e.id limit 1) as first \
+             where k.consumer = $1 and k.reason = 'gap' and k.wanted_version is not null and first.envelope is not null \
+               and (first.topic, first.partition) in (select * from unnest($2::text[], $3::integer[])) \
+             order by k.parked_at limit $4",
+            self.schema
+        );
+        let topics: Vec<&str> = partitions.iter().map(|partition| &*partition.topic).collect();
+        let numbers: Vec<i32> = partitions.iter().map(|partition| partition.number).collect();
+        let rows: Vec<(i64, String, Json<Envelope>)> = sqlx::query_as(AssertSqlSafe(sql))
+            .bind(self.consumer)
+            .bind(topics)
+            .bind(numbers)
+            .bind(limit)
+            .fetch_all(conn)
+            .await?;
+        let wanted = |(version, topic, Json(first)): (i64, String, Json<Envelope>)| {
+            Wanted::before(&first, topic.into(), Version::from_i64(version))
+        };
+        Ok(rows.into_iter().map(wanted).collect())
     }
 
     /// Keys that wait for a missing version, oldest first.

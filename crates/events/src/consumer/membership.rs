@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use chrono::{DateTime, Utc};
+use kernel::{Clock, SystemClock};
 use sqlx::PgConnection;
 use tokio::time::Instant;
 
@@ -46,11 +48,20 @@ pub(crate) struct Membership<'a> {
     log_id: String,
     topics: Vec<Topic>,
     claimed: BTreeMap<Partition, Claimed>,
+    /// The end each partition had at a moment, until the position has come that far.
+    ends: BTreeMap<Partition, (i64, DateTime<Utc>)>,
 }
 
 impl<'a> Membership<'a> {
     pub fn new(applier: &'a Applier, config: ConsumerConfig) -> Self {
-        Self { applier, config, log_id: String::new(), topics: Vec::new(), claimed: BTreeMap::new() }
+        Self {
+            applier,
+            config,
+            log_id: String::new(),
+            topics: Vec::new(),
+            claimed: BTreeMap::new(),
+            ends: BTreeMap::new(),
+        }
     }
 
     /// Learns the log's name and partitions.
@@ -99,6 +110,11 @@ impl<'a> Membership<'a> {
         let claimed = *self.claimed.get(partition)?;
         let settled = settler.settled(partition).unwrap_or_default().min(claimed.next);
         Some(Claimed { settled: claimed.settled.max(settled), ..claimed })
+    }
+
+    /// The partitions it works on.
+    pub fn partitions(&self) -> Vec<Partition> {
+        self.claimed.keys().cloned().collect()
     }
 
     /// Effects up to `next` were committed.
@@ -172,9 +188,23 @@ impl<'a> Membership<'a> {
         Ok(())
     }
 
-    async fn measure_lag(&self, source: &mut dyn Source) -> Result<(), MembershipError> {
+    async fn measure_lag(&mut self, source: &mut dyn Source) -> Result<(), MembershipError> {
+        let mut reached = Vec::new();
         for (partition, claimed) in &self.claimed {
+            // Before the question: what is published while it is asked is not held yet.
+            let now = SystemClock.now();
             let extent = source.extent(partition).await?;
+            let (end, at) = self.ends.remove(partition).unwrap_or((extent.next, now));
+            let pending = if claimed.next >= extent.next {
+                reached.push((partition.clone(), now));
+                None
+            } else if claimed.next >= end {
+                reached.push((partition.clone(), at));
+                Some((extent.next, now))
+            } else {
+                Some((end, at))
+            };
+            self.ends.extend(pending.map(|pending| (partition.clone(), pending)));
             let labels = [
                 ("consumer", self.applier.reaction.consumer().to_owned()),
                 ("topic", partition.topic.to_string()),
@@ -183,6 +213,10 @@ impl<'a> Membership<'a> {
             let behind = |position: i64| u32::try_from((extent.next - position).max(0)).unwrap_or(u32::MAX);
             metrics::gauge!("quoin_consumer_lag_records", &labels).set(behind(claimed.next));
             metrics::gauge!("quoin_consumer_unsettled_records", &labels).set(behind(claimed.settled));
+        }
+        let mut conn = self.applier.pool.acquire().await?;
+        for (partition, at) in reached {
+            self.applier.reaction.reached(&mut conn, &partition, at).await?;
         }
         Ok(())
     }

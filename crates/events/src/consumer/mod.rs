@@ -2,10 +2,12 @@
 //!
 //! The position lives in PostgreSQL and moves in the transaction of the effects ([`batch`]), so the log's own offsets
 //! decide nothing. Guards ([`guard`]) absorb what a relay publishes twice. An event that will never work goes to the
-//! parking lot ([`lot`]) and holds its key; other keys flow. Caches are touched after the commit ([`settler`]).
+//! parking lot ([`lot`]) and holds its key; other keys flow. A version that is missing is asked for ([`asking`]). Caches
+//! are touched after the commit ([`settler`]).
 //!
 //! Must never know a broker, a cache or a domain.
 
+mod asking;
 mod batch;
 mod drain;
 mod effect;
@@ -23,13 +25,14 @@ use std::{sync::Arc, time::Duration};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Reaction, Source, backoff::Backoff, lease::LeaseTimes};
+use crate::{Publisher, Reaction, Source, backoff::Backoff, lease::LeaseTimes};
 use batch::Applier;
 use ledger::Ledger;
 use lot::Lot;
 use positions::Positions;
 use session::Session;
 
+pub(crate) use effect::apply as apply_event;
 pub use parking::{ParkedEvent, ParkedKey, ParkingLot, ParkingLotError, Redriven};
 
 /// One consumer: a [`Reaction`] fed from a [`Source`], with its position in the service's schema. Several of one name
@@ -38,6 +41,7 @@ pub struct Consumer {
     applier: Applier,
     source: Box<dyn Source>,
     config: ConsumerConfig,
+    publisher: Option<Arc<dyn Publisher>>,
 }
 
 /// How a consumer paces itself.
@@ -47,18 +51,28 @@ pub struct ConsumerConfig {
     pub batch: usize,
     /// How long a partition stays with a consumer that died, and how often it is renewed.
     pub lease: LeaseTimes,
+    /// How long after it asked for a missing version it asks again; from then on ever less often.
+    pub ask_again_after: Duration,
 }
 
 impl Default for ConsumerConfig {
     fn default() -> Self {
-        Self { batch: 500, lease: LeaseTimes::default() }
+        Self { batch: 500, lease: LeaseTimes::default(), ask_again_after: Duration::from_secs(30) }
     }
 }
 
 impl Consumer {
     /// A consumer whose position and effects live in `schema`. `pool` connects as the work role.
     pub fn new(pool: PgPool, schema: &'static str, source: Box<dyn Source>, reaction: Arc<dyn Reaction>) -> Self {
-        Self { applier: Applier::new(pool, schema, reaction), source, config: ConsumerConfig::default() }
+        let config = ConsumerConfig::default();
+        Self { applier: Applier::new(pool, schema, reaction), source, config, publisher: None }
+    }
+
+    /// Asks the sources through `publisher` for versions that are missing; without it a gap waits for an operator.
+    #[must_use]
+    pub fn asking_through(mut self, publisher: Arc<dyn Publisher>) -> Self {
+        self.publisher = Some(publisher);
+        self
     }
 
     /// With another pace.
@@ -72,7 +86,7 @@ impl Consumer {
     /// retried. Dropping the future instead is safe: what was not committed is read again.
     pub async fn run(mut self, stop: CancellationToken) {
         let consumer = self.applier.reaction.consumer();
-        let mut session = Session::new(&self.applier, &mut *self.source, self.config);
+        let mut session = Session::new(&self.applier, &mut *self.source, self.config, self.publisher.clone());
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         while !stop.is_cancelled() {
             let Err(error) = session.work(&stop).await else { break };

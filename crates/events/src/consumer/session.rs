@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -11,14 +12,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     ConsumerConfig,
+    asking::Asking,
     batch::{Applier, BatchError, Committed},
     drain::Occasion,
     membership::{Membership, MembershipError},
     settler::{Settler, Settling},
 };
-use crate::{Delivery, Guard, Partition, Record, Source, SourceError, backoff::Backoff};
+use crate::{Delivery, Guard, Partition, Publisher, Record, Source, SourceError, backoff::Backoff};
 
-/// Longest wait for records before looking after leases and the stop signal.
+/// Longest wait for records before looking after leases, gaps and the stop signal.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// How long effects after the commit may take after the stop signal.
@@ -63,15 +65,22 @@ pub(crate) struct Session<'a> {
     config: ConsumerConfig,
     membership: Membership<'a>,
     settler: Settler,
+    asking: Asking,
     housekeeping: Option<Instant>,
     progressed: bool,
 }
 
 impl<'a> Session<'a> {
-    pub fn new(applier: &'a Applier, source: &'a mut dyn Source, config: ConsumerConfig) -> Self {
+    pub fn new(
+        applier: &'a Applier,
+        source: &'a mut dyn Source,
+        config: ConsumerConfig,
+        publisher: Option<Arc<dyn Publisher>>,
+    ) -> Self {
         let settler = Settler::start(applier.reaction.clone());
         let membership = Membership::new(applier, config);
-        Self { applier, source, config, membership, settler, housekeeping: None, progressed: false }
+        let asking = Asking::new(publisher, applier.lot, config.ask_again_after);
+        Self { applier, source, config, membership, settler, asking, housekeeping: None, progressed: false }
     }
 
     /// Forgets everything that must be read from the database again; answers whether anything was committed.
@@ -90,6 +99,7 @@ impl<'a> Session<'a> {
         while !stop.is_cancelled() {
             self.keep_membership().await?;
             self.keep_house().await?;
+            self.ask_again().await?;
             for (partition, records) in by_partition(self.next_records(stop).await?) {
                 self.take(&partition, &records, stop).await?;
             }
@@ -223,6 +233,7 @@ impl<'a> Session<'a> {
             metrics::histogram!("quoin_consumer_delay_seconds", "consumer" => consumer).record(delay);
         }
         self.settle(Settling { partition: partition.clone(), events: done.settle, next }).await?;
+        self.asking.ask(done.wanted).await;
         self.drain(&done.gaps).await
     }
 
@@ -262,6 +273,14 @@ impl<'a> Session<'a> {
             }
         }
         Ok(())
+    }
+
+    async fn ask_again(&mut self) -> Result<(), Interrupted> {
+        if !self.asking.is_due() {
+            return Ok(());
+        }
+        let mut conn = self.applier.pool.acquire().await?;
+        Ok(self.asking.ask_again(&mut conn, &self.membership.partitions()).await?)
     }
 
     async fn keep_house(&mut self) -> Result<(), Interrupted> {

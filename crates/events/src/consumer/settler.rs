@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use fail_points::{Step, reached};
 use futures::{StreamExt, stream};
 use kernel::{Clock, SystemClock};
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -51,6 +52,7 @@ impl Settler {
         let task = tokio::spawn(async move {
             while let Some(batch) = batches.recv().await {
                 settle(&*reaction, batch.events).await;
+                reached(Step::ConsumerSettled);
                 done.lock().unwrap_or_else(PoisonError::into_inner).insert(batch.partition, batch.next);
                 left.fetch_sub(1, Ordering::Release);
             }

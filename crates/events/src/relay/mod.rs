@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{Publisher, backoff::Backoff, lease::LeaseTimes};
 use session::Session;
 
+pub(crate) use replay::published;
 pub use replay::{Replay, ReplayError};
 pub use status::OutboxStatus;
 

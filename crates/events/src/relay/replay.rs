@@ -52,6 +52,13 @@ impl Replay {
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
+    /// The lowest aggregate version among them.
+    pub(crate) async fn first_version(&self, pool: &PgPool, schema: &str) -> Result<Option<Version>, ReplayError> {
+        let sql = format!("select min(aggregate_version) {}", matching(schema));
+        let (first,): (Option<i64>,) = self.bound(sqlx::query_as(AssertSqlSafe(sql)), 0).fetch_one(pool).await?;
+        Ok(first.map(Version::from_i64))
+    }
+
     /// Publishes them again in their order; `progress` hears how many so far. `pool` connects as the work role.
     pub async fn publish(
         &self,
@@ -107,7 +114,7 @@ fn matching(schema: &str) -> String {
 }
 
 /// That the relay has published a row. A shard's group is the shard divided by eight.
-pub(super) fn published(schema: &str) -> String {
+pub(crate) fn published(schema: &str) -> String {
     format!(
         "exists (select from \"{schema}\".relay_cursor c where c.shard_group = outbox.shard / 8 \
            and (pg_visible_in_snapshot(outbox.xid, c.snapshot) \

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use fail_points::{Step, reached};
 use kernel::{Clock, SystemClock};
 use sqlx::{AssertSqlSafe, PgConnection};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -128,6 +129,9 @@ impl<'a> Session<'a> {
                 (difference.upto, difference.page)
             };
             let (count, last) = (page.rows.len(), page.rows.last().map(|row| row.seq));
+            if count > 0 {
+                reached(Step::RelayRead);
+            }
             if count > 0
                 && let Err(error) = self.publish(conn, page.rows, stop).await
             {
@@ -178,6 +182,7 @@ impl<'a> Session<'a> {
                 }
             }
         }
+        reached(Step::RelayAcknowledged);
         self.progressed = true;
         metrics::counter!("quoin_relay_published_total", "service" => relay.schema).increment(batch.len() as u64);
         measure_age(relay.schema, None);
@@ -206,6 +211,7 @@ impl<'a> Session<'a> {
         // What a group that goes elsewhere has published should be known there.
         self.store_cursors(conn, |lane| lane.store_at().is_some()).await?;
         let change = self.leases.renew(conn, sharing).await?;
+        reached(Step::RelayRenewing);
         if sharing == Sharing::KeepAll && !change.lost.is_empty() {
             return Err(Interrupted::LeaseLost);
         }
@@ -237,6 +243,7 @@ impl<'a> Session<'a> {
         for lane in self.lanes.iter_mut().filter(|lane| which(lane)) {
             cursor::store(conn, self.relay.schema, &lane.groups, &lane.cursor).await?;
             lane.stored();
+            reached(Step::RelayCursorStored);
         }
         Ok(())
     }

@@ -10,6 +10,8 @@ mod order;
 mod outbox;
 mod parking;
 mod publishers;
+mod reconciling;
 mod relaying;
 mod replaying;
+mod republishing;
 mod traced;

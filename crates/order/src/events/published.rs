@@ -1,9 +1,10 @@
 //! Published facts: their names and payloads.
 
 use cache_ports::order::{InvoiceHandoff, OrderSummary, OrderSummaryItem};
-use events::{NewEvent, UnwritablePayload};
+use events::{EventType, Guard, NewEvent, PublishedEvent, UnwritablePayload};
 use kernel::{CancellationId, Currency, CustomerId, Money, OrderId, OrderItemId, Quantity, QuoteId};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{
     commands::Actor,
@@ -14,7 +15,7 @@ use crate::{
 pub(super) const ORDER: &str = "order";
 
 /// The payload of `OrderStateChanged`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StateChange {
     /// The order after the change.
@@ -27,7 +28,7 @@ pub struct StateChange {
 }
 
 /// The payload of `OrderCancelled`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CancelledFact {
     /// The order after the change.
@@ -46,7 +47,7 @@ pub struct CancelledFact {
 }
 
 /// One line of a cancellation that was carried out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CancelledItem {
     /// The item.
@@ -58,7 +59,7 @@ pub struct CancelledItem {
 }
 
 /// The payload of `InvoiceHandoffRequested`: what billing needs to write the invoice.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Handoff {
     /// The order.
@@ -80,14 +81,50 @@ pub struct Handoff {
     pub items: Vec<OrderSummaryItem>,
 }
 
+const ORDER_CREATED: EventType<OrderSummary> = EventType::new(
+    "OrderCreated",
+    ORDER,
+    Guard::StateCarrying,
+    "An accepted quote has become an order: the whole order.",
+);
+const ORDER_STATE_CHANGED: EventType<StateChange> = EventType::new(
+    "OrderStateChanged",
+    ORDER,
+    Guard::StateCarrying,
+    "An order moved to another state: its header, and where it came from.",
+);
+const ORDER_CANCELLED: EventType<CancelledFact> = EventType::new(
+    "OrderCancelled",
+    ORDER,
+    Guard::EveryOnce,
+    "A cancellation of an order, or of some quantities, was carried out, its compensation included: the header, and what is \
+     given back. Whoever adds up credits must see each one.",
+);
+const INVOICE_HANDOFF_REQUESTED: EventType<Handoff> = EventType::new(
+    "InvoiceHandoffRequested",
+    ORDER,
+    Guard::EveryOnce,
+    "An order is to be invoiced: what billing needs to write the invoice.",
+);
+
+/// Everything the order service publishes.
+pub fn published_events() -> Vec<PublishedEvent> {
+    vec![
+        ORDER_CREATED.published(),
+        ORDER_STATE_CHANGED.published(),
+        ORDER_CANCELLED.published(),
+        INVOICE_HANDOFF_REQUESTED.published(),
+    ]
+}
+
 /// `OrderCreated`: the whole order.
 pub fn order_created(actor: &Actor, order: &Order) -> Result<NewEvent, UnwritablePayload> {
-    event(actor, order, "OrderCreated", &summary_of(order))
+    event(actor, order, &ORDER_CREATED, &summary_of(order))
 }
 
 /// `OrderStateChanged`: from which state it came.
 pub fn state_changed(actor: &Actor, order: &Order, from: OrderState) -> Result<NewEvent, UnwritablePayload> {
-    event(actor, order, "OrderStateChanged", &StateChange { header: order.header(), from, to: order.state })
+    event(actor, order, &ORDER_STATE_CHANGED, &StateChange { header: order.header(), from, to: order.state })
 }
 
 /// `OrderCancelled`: a cancellation was carried out, of the order or of some quantities.
@@ -110,7 +147,7 @@ pub fn order_cancelled(
         reason: request.reason.clone(),
         items: request.items.iter().map(item).collect(),
     };
-    event(actor, order, "OrderCancelled", &fact)
+    event(actor, order, &ORDER_CANCELLED, &fact)
 }
 
 /// `InvoiceHandoffRequested`: what is to be invoiced.
@@ -125,17 +162,16 @@ pub fn handoff_requested(actor: &Actor, order: &Order) -> Result<NewEvent, Unwri
         credited: order.credited,
         items: order.items.iter().map(summary_item).collect(),
     };
-    event(actor, order, "InvoiceHandoffRequested", &handoff)
+    event(actor, order, &INVOICE_HANDOFF_REQUESTED, &handoff)
 }
 
-fn event(
+fn event<P: Serialize + ToSchema>(
     actor: &Actor,
     order: &Order,
-    event_type: &'static str,
-    payload: &impl Serialize,
+    event_type: &EventType<P>,
+    payload: &P,
 ) -> Result<NewEvent, UnwritablePayload> {
-    let (tenant, at) = (&actor.tenant, order.updated_at);
-    Ok(actor.sign(NewEvent::new(tenant, ORDER, order.id, order.version, event_type, payload, at)?))
+    Ok(actor.sign(event_type.fact(&actor.tenant, order.id, order.version, payload, order.updated_at)?))
 }
 
 /// The order as it is cached and shown; its tasks are not part of it, because they change without a new version.

@@ -51,7 +51,7 @@ impl Reaction for OrderAccepted {
 }
 
 /// What the database may do better later is tried again; everything else is somebody's mistake.
-fn reaction_error(error: OrderError) -> ReactionError {
+pub(super) fn reaction_error(error: OrderError) -> ReactionError {
     match error {
         OrderError::Database(error) | OrderError::Outbox(events::OutboxError::Database(error)) => error.into(),
         other => ReactionError::poison(other),

@@ -27,24 +27,24 @@ impl Filter {
     }
 }
 
-struct HeaderRow {
-    order_id: Uuid,
-    version: i64,
-    quote_id: Uuid,
-    revision_no: i32,
-    customer_id: Option<Uuid>,
-    state: String,
-    currency: String,
-    total: Decimal,
-    credited: Decimal,
-    invoice_handoff: String,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-    completed_at: Option<DateTime<Utc>>,
+pub(super) struct HeaderRow {
+    pub order_id: Uuid,
+    pub version: i64,
+    pub quote_id: Uuid,
+    pub revision_no: i32,
+    pub customer_id: Option<Uuid>,
+    pub state: String,
+    pub currency: String,
+    pub total: Decimal,
+    pub credited: Decimal,
+    pub invoice_handoff: String,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub completed_at: Option<DateTime<Utc>>,
 }
 
 impl HeaderRow {
-    fn into_header(self) -> OrderResult<OrderHeader> {
+    pub fn into_header(self) -> OrderResult<OrderHeader> {
         let currency = self.currency.parse().map_err(|_| OrderError::Unreadable("currency"))?;
         Ok(OrderHeader {
             id: self.order_id.into(),

@@ -6,6 +6,7 @@
 mod console;
 mod identities;
 mod limits;
+mod measured;
 mod parts;
 mod routes;
 mod work;
@@ -17,7 +18,10 @@ use cache_engine::{Engine, NoStore};
 use service_runtime::{Health, internal_router, server, server::Lifecycle};
 use tokio::net::TcpListener;
 
-pub use self::parts::{Log, Parts, Stores};
+pub use self::{
+    parts::{Log, Parts, Stores},
+    work::answering,
+};
 use crate::{config::Config, services::Service};
 
 /// What a process does.

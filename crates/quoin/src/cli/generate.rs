@@ -17,14 +17,14 @@ pub struct GenerateArgs {
     root: PathBuf,
 }
 
-pub fn run(args: GenerateArgs) -> anyhow::Result<Verdict> {
+pub async fn run(args: GenerateArgs) -> anyhow::Result<Verdict> {
     if !args.check {
-        for path in write(&args.root)? {
+        for path in write(&args.root).await? {
             println!("wrote {path}");
         }
         return Ok(Verdict::Holds);
     }
-    let stale = stale(&args.root)?;
+    let stale = stale(&args.root).await?;
     for file in &stale {
         println!("stale {}", file.path);
     }

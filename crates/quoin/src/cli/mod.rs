@@ -18,6 +18,7 @@ mod replay;
 mod retail;
 mod serve;
 mod token;
+mod webhooks;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -67,9 +68,11 @@ enum Command {
     Outbox(outbox::OutboxArgs),
     /// Look after consumers: what is parked and why; apply it again, throw it away
     Events(events::EventsArgs),
+    /// Look after callbacks of integrators: which are suspended; serve them again
+    Webhooks(webhooks::WebhooksArgs),
     /// Say what is wrong with this installation, and what to do about it
     Doctor(doctor::DoctorArgs),
-    /// Write the files that are generated from the code: API documents, keyspaces, Redis users
+    /// Write the files that are generated from the code: API documents, events and their schemas, keyspaces, Redis users
     Generate(generate::GenerateArgs),
     /// Print shell completions
     Completions {
@@ -129,8 +132,9 @@ async fn run(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Cache(args) => Box::pin(cache::run(args, config()?)).await,
         Command::Outbox(args) => Box::pin(outbox::run(args, config()?)).await,
         Command::Events(args) => Box::pin(events::run(args, config()?)).await,
+        Command::Webhooks(args) => Box::pin(webhooks::run(args, config()?)).await,
         Command::Doctor(args) => doctor::run(args, config()?).await,
-        Command::Generate(args) => generate::run(args),
+        Command::Generate(args) => Box::pin(generate::run(args)).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "quoin", &mut std::io::stdout());
             Ok(Verdict::Holds)
@@ -181,5 +185,18 @@ mod tests {
         assert!(refused("quoin events redrive quote --all --key acme:quote:1"));
         assert!(!refused("quoin events redrive quote --all --consumer quote.orders"));
         assert!(refused("quoin events discard quote --consumer quote.orders --key k"));
+        assert!(refused("quoin events rebuild order"), "which list?");
+        assert!(!refused("quoin events rebuild order --projection order-list --dry-run"));
+    }
+
+    #[test]
+    fn a_callback_is_resumed_by_its_name_and_from_a_number() {
+        let refused = |words: &str| Cli::try_parse_from(words.split(' ')).is_err();
+        let resume = "quoin webhooks resume quote --tenant acme --id 0198f000-0000-7000-8000-000000000001";
+        assert!(!refused(resume));
+        assert!(!refused(&format!("{resume} --from-sequence 1")));
+        assert!(refused(&format!("{resume} --from-sequence 0")), "numbers begin with one");
+        assert!(refused("quoin webhooks resume quote --tenant acme"), "which one?");
+        assert!(!refused("quoin webhooks list order --json"));
     }
 }

@@ -65,10 +65,10 @@ pub struct WorkArgs {
 
 pub async fn serve(args: ServeArgs, config: Config) -> anyhow::Result<Verdict> {
     let duties = Duties { serve: args.process.services(), work: Vec::new() };
-    args.process.run(config, duties).await
+    Box::pin(args.process.run(config, duties)).await
 }
 
 pub async fn work(args: WorkArgs, config: Config) -> anyhow::Result<Verdict> {
     let duties = Duties { serve: Vec::new(), work: args.process.services() };
-    args.process.run(config, duties).await
+    Box::pin(args.process.run(config, duties)).await
 }

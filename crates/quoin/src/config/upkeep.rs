@@ -33,6 +33,23 @@ impl Audit {
     }
 }
 
+/// The comparison of outbox and log in `quoin work`.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reconcile {
+    /// Whether it runs.
+    pub enabled: bool,
+    /// Time between two rounds, in seconds.
+    pub interval_secs: u64,
+}
+
+impl Reconcile {
+    /// Time between two rounds.
+    pub fn interval(&self) -> Duration {
+        Duration::from_secs(self.interval_secs.max(1))
+    }
+}
+
 /// The sweeper of `quoin work`.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -33,7 +33,7 @@ struct Alert {
 }
 
 /// A ratio computed once for dashboards and alerts.
-const RECORDED: [(&str, &str); 3] = [
+const RECORDED: [(&str, &str); 4] = [
     (
         "keyspace:cache_hit_ratio:rate5m",
         "sum by (keyspace) (rate(cache_hits_total[5m])) / \
@@ -47,6 +47,10 @@ const RECORDED: [(&str, &str); 3] = [
         "consumer:quoin_consumer_settled_seconds:p99_5m",
         "histogram_quantile(0.99, sum by (consumer, le) (rate(quoin_consumer_settled_seconds_bucket[5m])))",
     ),
+    (
+        "keyspace:cache_invalidation_lag_seconds:p99_5m",
+        "histogram_quantile(0.99, sum by (keyspace, le) (rate(cache_invalidation_lag_seconds_bucket[5m])))",
+    ),
 ];
 
 /// The file.
@@ -59,7 +63,12 @@ pub fn rules_yaml() -> String {
         // Writing to a String cannot fail.
         let _ = write!(out, "      - record: {record}\n        expr: {expression}\n");
     }
-    for (group, alerts) in [("quoin-cache", cache()), ("quoin-keyspaces", keyspaces()), ("quoin-flow", flow())] {
+    for (group, alerts) in [
+        ("quoin-cache", cache()),
+        ("quoin-keyspaces", keyspaces()),
+        ("quoin-flow", flow()),
+        ("quoin-callbacks", callbacks()),
+    ] {
         let _ = write!(out, "  - name: {group}\n    rules:\n");
         for alert in alerts {
             alert.write(&mut out);
@@ -138,11 +147,11 @@ fn cache() -> Vec<Alert> {
         },
         Alert {
             name: "CacheInvalidatesLate",
-            when: "consumer:quoin_consumer_settled_seconds:p99_5m > 1".into(),
+            when: "keyspace:cache_invalidation_lag_seconds:p99_5m > 1".into(),
             lasting: "10m",
             severity: Severity::Ticket,
             keyspace: None,
-            summary: "{{ $labels.consumer }} drops keys more than a second after the commit".into(),
+            summary: "Keys of {{ $labels.keyspace }} are dropped more than a second after the commit".into(),
             section: "Facts arrive late",
         },
     ]
@@ -192,6 +201,31 @@ fn overloaded(keyspace: &Keyspace) -> Option<Alert> {
     })
 }
 
+/// Of callbacks to integrators.
+fn callbacks() -> Vec<Alert> {
+    vec![
+        Alert {
+            name: "CallbacksFallBehind",
+            when: "max by (service) (quoin_webhook_oldest_waiting_seconds) > 900".into(),
+            lasting: "5m",
+            severity: Severity::Ticket,
+            keyspace: None,
+            summary: "A callback of {{ $labels.service }} has not got an event for more than a quarter of an hour"
+                .into(),
+            section: "An integrator does not get his events",
+        },
+        Alert {
+            name: "CallbackSuspended",
+            when: "max by (service) (quoin_webhook_suspended_subscriptions) > 0".into(),
+            lasting: "15m",
+            severity: Severity::Ticket,
+            keyspace: None,
+            summary: "Callbacks of {{ $labels.service }} are suspended; their events wait".into(),
+            section: "An integrator does not get his events",
+        },
+    ]
+}
+
 /// Of facts on their way, and of the requests.
 fn flow() -> Vec<Alert> {
     vec![
@@ -221,6 +255,24 @@ fn flow() -> Vec<Alert> {
             keyspace: None,
             summary: "{{ $labels.consumer }} holds keys it cannot apply".into(),
             section: "An event is parked",
+        },
+        Alert {
+            name: "FactGone",
+            when: "increase(quoin_republish_answers_total{outcome=\"missing\"}[1h]) > 0".into(),
+            lasting: "0m",
+            severity: Severity::Ticket,
+            keyspace: None,
+            summary: "Somebody misses a fact that the outbox of {{ $labels.service }} does not have any more".into(),
+            section: "An event is parked",
+        },
+        Alert {
+            name: "FactsDiverge",
+            when: "max by (service, kind) (quoin_divergence_events) > 0".into(),
+            lasting: "0m",
+            severity: Severity::Page,
+            keyspace: None,
+            summary: "Outbox and log of {{ $labels.service }} diverge: {{ $labels.kind }}".into(),
+            section: "Facts diverge",
         },
         Alert {
             name: "AnswersFail",

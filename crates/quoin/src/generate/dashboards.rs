@@ -41,8 +41,8 @@ const CACHE: [Panel; 16] = [
     (
         "How long after a commit are keys dropped (p99)?",
         "s",
-        "consumer:quoin_consumer_settled_seconds:p99_5m",
-        "{{consumer}}",
+        "keyspace:cache_invalidation_lag_seconds:p99_5m",
+        "{{keyspace}}",
     ),
     ("What became of fills?", "ops", "sum by (outcome) (rate(cache_fills_total[5m]))", "{{outcome}}"),
     ("How full is Redis?", "bytes", "max by (pool) (cache_redis_memory_bytes)", "{{pool}}"),

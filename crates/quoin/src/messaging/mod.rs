@@ -1,9 +1,13 @@
-//! Looking after the way of facts: what waits in an outbox, what is published again, what a consumer has parked.
+//! Looking after the way of facts: what waits in an outbox, what is published again, what a consumer has parked, which
+//! callbacks are served, which lists are made again.
 //!
 //! Owns what the commands say. How facts travel, and what may be repeated, is decided in `events`.
 
+pub mod callbacks;
 pub mod outbox;
 pub mod parked;
+pub mod rebuild;
+pub mod reconcile;
 
 use std::fmt;
 

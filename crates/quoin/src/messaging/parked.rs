@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Age;
 use crate::{
-    app::Parts,
+    app::{Parts, answering},
     config::{CacheBackend, Duty},
     progress::Progress,
     services::Service,
@@ -177,8 +177,11 @@ pub async fn redrive(
 }
 
 fn reactions(parts: &Parts, service: Service) -> anyhow::Result<Vec<Arc<dyn Reaction>>> {
-    let state = parts.state(service, parts.pool(service, Duty::Work)?);
-    Ok(service.workers(state, &parts.config, CancellationToken::new())?.reactions)
+    let pool = parts.pool(service, Duty::Work)?;
+    let state = parts.state(service, pool.clone());
+    let mut reactions = service.workers(state, &parts.config, CancellationToken::new())?.reactions;
+    reactions.push(answering(service, pool, parts.log.publisher()?));
+    Ok(reactions)
 }
 
 async fn redriven_key(lot: &ParkingLot, reaction: Arc<dyn Reaction>, key: ParkedKey) -> anyhow::Result<RedrivenKey> {

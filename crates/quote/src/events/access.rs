@@ -5,10 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cache_ports::{AccessCache, CacheUnavailable, UserKey};
 use chrono::{DateTime, Utc};
-use events::{Envelope, Guard, NewEvent, Reaction, ReactionError, RetryLater, UnwritablePayload};
+use events::{
+    Envelope, EventType, Guard, NewEvent, PublishedEvent, Reaction, ReactionError, RetryLater, UnwritablePayload,
+};
 use kernel::{ContentHash, TenantId, Version};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
+use utoipa::ToSchema;
 
 use super::{TOPIC, id_within};
 use crate::{
@@ -24,7 +27,7 @@ const ACCESS_REVOKED: &str = "AccessRevoked";
 const ACCESS_RESTORED: &str = "AccessRestored";
 
 /// The payload of `AccessPolicyChanged`. The grants stay where they are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccessPolicyFact {
     /// The version in force.
@@ -34,13 +37,33 @@ pub struct AccessPolicyFact {
 }
 
 /// The payload of `AccessRevoked` and `AccessRestored`. It names nobody in the clear: what follows from it is done by hash.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccessFact {
     /// SHA-256 of tenant and subject.
     pub subject_hash: ContentHash,
     /// The policy in force at that moment.
     pub policy_version: Version,
+}
+
+const POLICY: EventType<AccessPolicyFact> = EventType::new(
+    ACCESS_POLICY_CHANGED,
+    "accessPolicy",
+    Guard::StateCarrying,
+    "Another version of the access policy is in force; the grants stay where they are.",
+);
+const REVOKED: EventType<AccessFact> =
+    EventType::new(ACCESS_REVOKED, "accessSubject", Guard::StateCarrying, "A subject may approve nothing any more.");
+const RESTORED: EventType<AccessFact> = EventType::new(
+    ACCESS_RESTORED,
+    "accessSubject",
+    Guard::StateCarrying,
+    "A subject may approve again what it is granted.",
+);
+
+/// Everything published about access.
+pub(super) fn published_events() -> [PublishedEvent; 3] {
+    [POLICY.published(), REVOKED.published(), RESTORED.published()]
 }
 
 /// The event of the version `policy` has.
@@ -52,17 +75,17 @@ pub fn access_policy_changed(
     let version = policy.version;
     let fact = AccessPolicyFact { policy_version: version, grants: policy.roles.len() + policy.subjects.len() };
     let id = id_within(&actor.tenant, "accessPolicy");
-    Ok(actor.sign(NewEvent::new(&actor.tenant, "accessPolicy", id, version, ACCESS_POLICY_CHANGED, &fact, at)?))
+    Ok(actor.sign(POLICY.fact(&actor.tenant, id, version, &fact, at)?))
 }
 
 /// The event of a revocation or a return.
 pub fn access_changed(actor: &Actor, changed: &SubjectAccess) -> Result<NewEvent, UnwritablePayload> {
     let SubjectAccess { user, policy, revocation } = changed;
-    let event_type = if revocation.revoked { ACCESS_REVOKED } else { ACCESS_RESTORED };
+    let event_type = if revocation.revoked { REVOKED } else { RESTORED };
     let fact = AccessFact { subject_hash: user.hash(), policy_version: *policy };
     let id = id_within(&actor.tenant, &format!("accessSubject:{}", user.hash()));
     let (version, at) = (revocation.version, revocation.changed_at);
-    Ok(actor.sign(NewEvent::new(&actor.tenant, "accessSubject", id, version, event_type, &fact, at)?))
+    Ok(actor.sign(event_type.fact(&actor.tenant, id, version, &fact, at)?))
 }
 
 /// Makes older profiles of a subject unacceptable. The pointer first: a reader whose pointer still names an older policy would

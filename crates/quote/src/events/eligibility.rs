@@ -5,10 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cache_ports::EligibilityCache;
 use chrono::{DateTime, Utc};
-use events::{Envelope, Guard, NewEvent, Reaction, ReactionError, RetryLater, UnwritablePayload};
+use events::{
+    Envelope, EventType, Guard, NewEvent, PublishedEvent, Reaction, ReactionError, RetryLater, UnwritablePayload,
+};
 use kernel::{CustomerId, Version};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
+use utoipa::ToSchema;
 
 use super::{TOPIC, id_within, published::CUSTOMER_CHANGED};
 use crate::{
@@ -20,7 +23,7 @@ use crate::{
 const POLICY_CHANGED: &str = "PolicyChanged";
 
 /// The payload of `PolicyChanged`. The rules stay where they are: readers ask for the version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PolicyFact {
     /// The version in force.
@@ -29,6 +32,18 @@ pub struct PolicyFact {
     pub otherwise: Otherwise,
     /// How many rules it has.
     pub rules: usize,
+}
+
+const POLICY: EventType<PolicyFact> = EventType::new(
+    POLICY_CHANGED,
+    "eligibilityPolicy",
+    Guard::StateCarrying,
+    "Another version of the eligibility policy is in force; its rules stay where they are.",
+);
+
+/// Everything published about eligibility.
+pub(super) fn published_events() -> [PublishedEvent; 1] {
+    [POLICY.published()]
 }
 
 /// The event of the version `policy` has.
@@ -40,7 +55,7 @@ pub fn policy_changed(
     let EligibilityPolicy { version, otherwise, .. } = *policy;
     let fact = PolicyFact { policy_version: version, otherwise, rules: policy.rules.len() };
     let id = id_within(&actor.tenant, "eligibilityPolicy");
-    Ok(actor.sign(NewEvent::new(&actor.tenant, "eligibilityPolicy", id, version, POLICY_CHANGED, &fact, at)?))
+    Ok(actor.sign(POLICY.fact(&actor.tenant, id, version, &fact, at)?))
 }
 
 /// Moves the cached pointers after the policy or a customer changed: older verdicts are no longer asked for.

@@ -1,8 +1,9 @@
 //! Published facts: their names and payloads.
 
 use chrono::{DateTime, Utc};
-use events::{NewEvent, UnwritablePayload};
+use events::{EventType, Guard, NewEvent, PublishedEvent, UnwritablePayload};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{
     commands::Actor,
@@ -13,7 +14,7 @@ use crate::{
 pub(super) const QUOTE: &str = "quote";
 
 /// The payload of every event of a quote but `QuoteAccepted`: the state after the change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct QuoteFact {
     /// The quote with the revision the change is about.
@@ -46,20 +47,55 @@ pub enum QuoteEvent {
 
 impl QuoteEvent {
     /// The event's type.
-    pub const fn name(self) -> &'static str {
+    const fn event_type(self) -> EventType<QuoteFact> {
         match self {
-            Self::Changed => "QuoteChanged",
-            Self::Submitted => "QuoteSubmitted",
-            Self::Approved => "QuoteApproved",
-            Self::Rejected => "QuoteRejected",
-            Self::Presented => "QuotePresented",
-            Self::Expired => "QuoteExpired",
+            Self::Changed => CHANGED,
+            Self::Submitted => SUBMITTED,
+            Self::Approved => APPROVED,
+            Self::Rejected => REJECTED,
+            Self::Presented => PRESENTED,
+            Self::Expired => EXPIRED,
         }
     }
 }
 
 /// The event type that carries an [`Acceptance`].
 pub const QUOTE_ACCEPTED: &str = "QuoteAccepted";
+/// The event type that carries a customer.
+pub(super) const CUSTOMER_CHANGED: &str = "CustomerChanged";
+
+const CHANGED: EventType<QuoteFact> = of_a_quote(
+    "QuoteChanged",
+    "A quote was created, edited, priced, recalled, declined, revised, ordered, lost, cancelled or closed.",
+);
+const SUBMITTED: EventType<QuoteFact> = of_a_quote(
+    "QuoteSubmitted",
+    "A revision was frozen: it waits for approval, or is approved where no rule wanted any.",
+);
+const APPROVED: EventType<QuoteFact> = of_a_quote("QuoteApproved", "A person approved a revision.");
+const REJECTED: EventType<QuoteFact> = of_a_quote("QuoteRejected", "A person sent a revision back.");
+const PRESENTED: EventType<QuoteFact> = of_a_quote("QuotePresented", "A revision is on offer.");
+const EXPIRED: EventType<QuoteFact> = of_a_quote("QuoteExpired", "An offer ended unanswered.");
+const ACCEPTED: EventType<Acceptance> = EventType::new(
+    QUOTE_ACCEPTED,
+    QUOTE,
+    Guard::EveryOnce,
+    "A customer accepted an offer: the right to one order, with everything an order needs.",
+);
+const CUSTOMER: EventType<Customer> =
+    EventType::new(CUSTOMER_CHANGED, "customer", Guard::StateCarrying, "A customer is new or changed.");
+
+const fn of_a_quote(name: &'static str, meaning: &'static str) -> EventType<QuoteFact> {
+    EventType::new(name, QUOTE, Guard::StateCarrying, meaning)
+}
+
+/// Everything published about quotes and customers.
+pub(super) fn published_events() -> Vec<PublishedEvent> {
+    let quotes = [CHANGED, SUBMITTED, APPROVED, REJECTED, PRESENTED, EXPIRED];
+    let mut all: Vec<PublishedEvent> = quotes.iter().map(EventType::published).collect();
+    all.extend([ACCEPTED.published(), CUSTOMER.published()]);
+    all
+}
 
 /// The event of the version `quote` has now.
 pub fn quote_event(
@@ -70,22 +106,15 @@ pub fn quote_event(
     reason: Option<&str>,
 ) -> Result<NewEvent, UnwritablePayload> {
     let fact = QuoteFact { header: quote.header(), also_changed, reason: reason.map(str::to_owned) };
-    let made = NewEvent::new(&actor.tenant, QUOTE, quote.id, quote.version, event.name(), &fact, quote.updated_at)?;
-    Ok(actor.sign(made))
+    Ok(actor.sign(event.event_type().fact(&actor.tenant, quote.id, quote.version, &fact, quote.updated_at)?))
 }
 
 /// The event of the version in which `quote` was accepted.
 pub fn quote_accepted(actor: &Actor, quote: &Quote, acceptance: &Acceptance) -> Result<NewEvent, UnwritablePayload> {
-    let at = acceptance.accepted_at;
-    let made = NewEvent::new(&actor.tenant, QUOTE, quote.id, quote.version, QUOTE_ACCEPTED, acceptance, at)?;
-    Ok(actor.sign(made))
+    Ok(actor.sign(ACCEPTED.fact(&actor.tenant, quote.id, quote.version, acceptance, acceptance.accepted_at)?))
 }
-
-/// The event type that carries a customer.
-pub(super) const CUSTOMER_CHANGED: &str = "CustomerChanged";
 
 /// The event of the version `customer` has now.
 pub fn customer_changed(actor: &Actor, customer: &Customer, at: DateTime<Utc>) -> Result<NewEvent, UnwritablePayload> {
-    let (id, version) = (customer.id, customer.version);
-    Ok(actor.sign(NewEvent::new(&actor.tenant, "customer", id, version, CUSTOMER_CHANGED, customer, at)?))
+    Ok(actor.sign(CUSTOMER.fact(&actor.tenant, customer.id, customer.version, customer, at)?))
 }

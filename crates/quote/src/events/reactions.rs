@@ -135,7 +135,7 @@ impl Reaction for FollowOrders {
 }
 
 /// What the database may do better later is tried again; everything else is somebody's mistake.
-fn reaction_error(error: QuoteError) -> ReactionError {
+pub(super) fn reaction_error(error: QuoteError) -> ReactionError {
     match error {
         QuoteError::Database(error) | QuoteError::Outbox(events::OutboxError::Database(error)) => error.into(),
         other => ReactionError::poison(other),

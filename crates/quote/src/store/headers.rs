@@ -30,28 +30,28 @@ impl Filter {
     }
 }
 
-struct HeaderRow {
-    quote_id: Uuid,
-    version: i64,
-    external_id: Option<String>,
-    state: String,
-    customer_id: Option<Uuid>,
-    currency: String,
-    level: String,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-    revision_no: i32,
-    revision_state: String,
-    price_stale: bool,
-    content_hash: Option<Vec<u8>>,
-    price_result_id: Option<Uuid>,
-    totals: Option<Json<QuoteTotals>>,
-    valid_until: Option<DateTime<Utc>>,
-    item_count: i64,
+pub(super) struct HeaderRow {
+    pub quote_id: Uuid,
+    pub version: i64,
+    pub external_id: Option<String>,
+    pub state: String,
+    pub customer_id: Option<Uuid>,
+    pub currency: String,
+    pub level: String,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub revision_no: i32,
+    pub revision_state: String,
+    pub price_stale: bool,
+    pub content_hash: Option<Vec<u8>>,
+    pub price_result_id: Option<Uuid>,
+    pub totals: Option<Json<QuoteTotals>>,
+    pub valid_until: Option<DateTime<Utc>>,
+    pub item_count: i64,
 }
 
 impl HeaderRow {
-    fn into_header(self) -> QuoteResult<QuoteHeader> {
+    pub fn into_header(self) -> QuoteResult<QuoteHeader> {
         let hash = self.content_hash.map(<[u8; 32]>::try_from).transpose();
         Ok(QuoteHeader {
             id: self.quote_id.into(),

@@ -19,6 +19,7 @@ mod neighbours;
 mod notifications;
 mod offers;
 mod pricing;
+mod quote_list;
 mod unsaved;
 mod visibility;
 mod world;

@@ -1,0 +1,2 @@
+-- Callbacks of integrators, their feed and their deliveries.
+select platform.create_webhooks('catalog');

@@ -1,0 +1,118 @@
+//! Poison: an event nobody can read, now and then. It is parked, mended and tried again, and whoever does either dies in the
+//! middle of it once.
+
+use std::{os::unix::process::ExitStatusExt, sync::atomic::Ordering};
+
+use anyhow::{Result, ensure};
+use fail_points::Step;
+use sqlx::{Connection, PgConnection};
+use system_tests::{
+    doom::{DOOMS, Doom, GRAVE},
+    system::eventually,
+};
+use uuid::Uuid;
+
+use crate::{
+    crew::{Crew, until},
+    scale::Scale,
+    tally::Cause,
+};
+
+/// The consumer that meets the poison.
+const CONSUMER: &str = "quote.orders";
+
+/// Where poison goes.
+pub struct Poisoner<'a> {
+    pub crew: &'a Crew,
+    pub scale: Scale,
+    /// The owner's URL.
+    pub postgres_url: &'a str,
+    pub tenant: &'a str,
+}
+
+impl Poisoner<'_> {
+    /// Poisons as the sales go on, until the crew is calm. A dose that was begun is brought to its end.
+    pub async fn work(&self) -> Result<()> {
+        let (mut sold, mut calm) = (self.crew.sold.subscribe(), self.crew.calm.subscribe());
+        loop {
+            let next = *sold.borrow() + self.scale.poison_every.max(1);
+            tokio::select! {
+                () = until(&mut calm, |calm| *calm) => return Ok(()),
+                () = until(&mut sold, |sold| *sold >= next) => self.dose().await?,
+            }
+        }
+    }
+
+    async fn dose(&self) -> Result<()> {
+        let key = self.poison().await?;
+        eventually("the poison is parked", async || {
+            let parked = "select event_key from quote.parked_key where consumer = $1 and event_key = $2";
+            let Ok(mut conn) = PgConnection::connect(self.postgres_url).await else { return Ok(None) };
+            let found: Result<Option<(String,)>, _> =
+                sqlx::query_as(parked).bind(CONSUMER).bind(&key).fetch_optional(&mut conn).await;
+            // PostgreSQL may be away.
+            Ok(found.ok().flatten().map(drop))
+        })
+        .await?;
+        // From now on nobody can die at this poison, and a life that begins may die at the next.
+        self.crew.parking_kills.store(true, Ordering::SeqCst);
+        self.mend(&key).await?;
+        self.redrive(&key).await
+    }
+
+    /// An event of an order that does not exist, as a broken program would write it; answers its key.
+    async fn poison(&self) -> Result<String> {
+        let (order, event) = (Uuid::now_v7(), Uuid::now_v7());
+        let insert = r#"insert into "order".outbox (shard, tenant_id, aggregate_type, aggregate_id, aggregate_version,
+               event_id, event_type, schema_version, occurred_at, payload)
+            select 0, $1, 'order', $2, 1, $3, 'OrderStateChanged', 1, now(), '{}'
+            where not exists (select from "order".outbox where event_id = $3)"#;
+        eventually("the poison is written", async || {
+            let Ok(mut conn) = PgConnection::connect(self.postgres_url).await else { return Ok(None) };
+            let written = sqlx::query(insert).bind(self.tenant).bind(order).bind(event).execute(&mut conn).await;
+            Ok(written.ok().map(drop))
+        })
+        .await?;
+        Ok(format!("{}:order:{order}", self.tenant))
+    }
+
+    /// The parked event says now what a real one of a finished order says, which its quote knows already.
+    async fn mend(&self, key: &str) -> Result<()> {
+        let mend = r#"update quote.parked_event set payload = (select payload from "order".outbox
+            where tenant_id = $1 and event_type = 'OrderStateChanged' and octet_length(payload) > 2
+            order by seq limit 1) where event_key = $2"#;
+        eventually("the poison is mended", async || {
+            let Ok(mut conn) = PgConnection::connect(self.postgres_url).await else { return Ok(None) };
+            let mended = sqlx::query(mend).bind(self.tenant).bind(key).execute(&mut conn).await;
+            Ok(mended.ok().filter(|done| done.rows_affected() == 1).map(drop))
+        })
+        .await
+    }
+
+    /// Once by somebody who dies between the effect and leaving the lot, then again.
+    async fn redrive(&self, key: &str) -> Result<()> {
+        let arguments = ["events", "redrive", "quote", "--consumer", CONSUMER, "--key", key, "--json"];
+        let grave = self.crew.folder.join(format!("grave-redrive-{}", Uuid::now_v7()));
+        let doom = Doom { step: Step::ConsumerDraining, time: 1 }.to_string();
+        let mut died = false;
+        eventually("the key is free", async || {
+            let mut command = self.crew.deployment.command(&arguments);
+            if !died {
+                command.env(DOOMS, &doom).env(GRAVE, &grave);
+            }
+            let output = command.output().await?;
+            if output.status.signal() == Some(9) {
+                ensure!(!died, "nobody doomed it twice");
+                died = true;
+                self.crew.tally.killed(Cause::At(Step::ConsumerDraining));
+                return Ok(None);
+            }
+            Ok(output.status.success().then_some(()))
+        })
+        .await?;
+        if died {
+            self.crew.tally.recovered(Cause::At(Step::ConsumerDraining));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,164 @@
+//! Kafka stops while sales go on: every command succeeds at once, the outboxes grow, and when Kafka is back everything
+//! arrives, in order.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use dev_stack::{Component, test};
+use futures::future::try_join_all;
+use quoin::{
+    api::{Api, Credential, Endpoints, Person},
+    deployment::{Deployment, Servers},
+};
+use serde_json::Value;
+use sqlx::{Connection, PgConnection};
+use system_tests::{
+    Shop,
+    system::{come_down, eventually},
+    topics::{SCHEMAS, Topics},
+};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::{PROGRAM, asked, delays::Delays};
+
+/// Clients at a time.
+const SELLERS: usize = 4;
+/// Sales before the outage, and at least so many in it.
+const FEW: usize = 20;
+
+struct Stage {
+    deployment: Deployment,
+    servers: Servers,
+    shop: Shop,
+}
+
+impl Stage {
+    /// A shop whose seller takes the first answer, whatever it is.
+    async fn open(kafka: &str, database: &str, folder: &Path) -> Result<Self> {
+        let servers = Servers {
+            postgres_url: database.to_owned(),
+            redis_url: Some(test::redis().await?.to_owned()),
+            kafka_brokers: kafka.to_owned(),
+            prefix: test::unique_name("outage"),
+        };
+        let deployment = Deployment::start(Path::new(PROGRAM), folder, &servers, &[]).await?;
+        let tenant = test::unique_name("t");
+        let shop = Shop::open(&deployment.url(), &tenant).await?;
+        let seller = Credential::issued(Person::new(&tenant, "seller", &["salesRep", "buyer", "orderAgent"]));
+        let seller = Api::new(Arc::new(Endpoints::single(&deployment.url())), seller, Duration::ZERO)?;
+        Ok(Self { deployment, servers, shop: Shop { seller, ..shop } })
+    }
+
+    /// Sells until `enough`, several clients at a time; how long each acceptance took.
+    async fn sell(&self, enough: impl Fn(usize) -> bool) -> Result<Delays> {
+        let made = AtomicUsize::new(0);
+        let client = async || {
+            let mut took = Vec::new();
+            while !enough(made.load(Ordering::SeqCst)) {
+                // A service: the shelves of this shop are small, and its outage may be long.
+                let presented = self.shop.presented(&[self.shop.line("delivery", 1)]).await?;
+                let began = Instant::now();
+                self.shop.accept(&presented, &Uuid::now_v7().to_string()).await?;
+                took.push(began.elapsed());
+                made.fetch_add(1, Ordering::SeqCst);
+            }
+            anyhow::Ok(took)
+        };
+        let took = try_join_all((0..SELLERS).map(|_| client())).await.context("a command did not succeed")?;
+        Ok(Delays::of(took.into_iter().flatten().collect()))
+    }
+
+    /// Events that wait in all outboxes, as an operator is told.
+    async fn unpublished(&self) -> Result<i64> {
+        let output = self.deployment.tool(&["outbox", "status", "--json"]).await?;
+        let found: Value = serde_json::from_slice(&output.stdout)
+            .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
+        let services = found["services"].as_array().context("no services")?;
+        services.iter().map(|service| service["unpublished"].as_i64().context("no number")).sum()
+    }
+
+    async fn count(&self, statement: &'static str) -> Result<i64> {
+        let mut conn = PgConnection::connect(&self.servers.postgres_url).await?;
+        let (count,): (i64,) = sqlx::query_as(statement).fetch_one(&mut conn).await?;
+        Ok(count)
+    }
+}
+
+/// What the long form tells.
+fn told(before: &Delays, during: &Delays, waited: i64, drained: Duration) -> String {
+    format!(
+        "| | sales | acceptance p50 (ms) | p99 | longest |\n|---|---:|---:|---:|---:|\n\
+         | before | {} | {before} |\n| while Kafka was away | {} | {during} |\n\n\
+         {waited} events waited in the outboxes when Kafka came back; {:.1} s later all were published, and then every sale had \
+         its order. Commands that failed: 0. Lost: 0, invented: 0, order inversions: 0.",
+        before.count(),
+        during.count(),
+        drained.as_secs_f64(),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kafka_away_under_load_costs_no_command_and_no_event() -> Result<()> {
+    let long = asked::<u64>("QUOIN_OUTAGE_SECS").map(Duration::from_secs);
+    let (kafka, database, folder) =
+        (test::own(Component::Kafka).await?, test::whole_database().await?, tempfile::tempdir()?);
+    let stage = Stage::open(kafka.url(), &database.admin_url(), folder.path()).await?;
+    let few = |made: usize| made >= FEW;
+    let before = stage.sell(few).await?;
+    eventually("everything is published", async || Ok((stage.unpublished().await? == 0).then_some(()))).await?;
+
+    kafka.stop().await?;
+    let first = stage.sell(few).await?;
+    let grown = stage.unpublished().await?;
+    ensure!(grown >= i64::try_from(first.count() * 5)?, "{grown} events wait, of {} sales", first.count());
+    let until = Instant::now() + long.unwrap_or_default();
+    let during = stage.sell(move |made| made >= FEW && Instant::now() >= until).await?;
+    let waited = stage.unpublished().await?;
+    ensure!(waited > grown, "the outboxes grow: {grown}, then {waited}");
+
+    kafka.start().await?;
+    let back = Instant::now();
+    come_down("events are published", async || stage.unpublished().await).await?;
+    let drained = back.elapsed();
+    come_down("orders are completed", async || {
+        let open = r#"select count(*) from quote.revision r where r.state in ('accepted', 'ordered') and not exists (
+            select from "order".product_order o where (o.tenant_id, o.quote_id, o.revision_no)
+                = (r.tenant_id, r.quote_id, r.revision_no) and o.state = 'completed')"#;
+        stage.count(open).await
+    })
+    .await?;
+    let sales = before.count() + first.count() + during.count();
+    assert_eq!(stage.count(r#"select count(*) from "order".product_order"#).await?, i64::try_from(sales)?);
+    judge(&stage).await?;
+    let told = told(&before, &during, waited, drained);
+    println!("{told}");
+    if let Some(long) = long {
+        let told = format!("Kafka was away for {} s, with {SELLERS} clients.\n\n{told}", long.as_secs());
+        system_tests::proofs::put("Kafka away under load", &told)?;
+    }
+    Ok(())
+}
+
+/// The topics hold what the outboxes hold, each aggregate's in order.
+async fn judge(stage: &Stage) -> Result<()> {
+    come_down("the last events are published", async || stage.unpublished().await).await?;
+    let mut conn = PgConnection::connect(&stage.servers.postgres_url).await?;
+    let mut outbox = std::collections::HashSet::new();
+    for schema in SCHEMAS {
+        let ids = format!("select event_id from \"{schema}\".outbox");
+        let ids: Vec<(Uuid,)> = sqlx::query_as(sqlx::AssertSqlSafe(ids)).fetch_all(&mut conn).await?;
+        outbox.extend(ids.into_iter().map(|(id,)| id));
+    }
+    let seen = Topics::open(&stage.servers)?.read().await?;
+    let verdict = (seen.lacking(&outbox), seen.beyond(&outbox), seen.inversions());
+    assert_eq!(verdict, (0, 0, 0), "lost, invented, inverted");
+    Ok(())
+}
