@@ -100,7 +100,7 @@ async fn an_integrator_hears_a_sale_in_order_although_the_worker_is_killed() -> 
     let presented = command(&shop.seller, &submitted, "present", &json!({})).await?;
     shop.accept(&presented, &Uuid::now_v7().to_string()).await?;
     system.deployment.launch(Role::Work).await?;
-    let order = shop.completed(&presented).await?;
+    let order = shop.settled(&presented).await?;
 
     let (order, version) = (text(&order, "/id"), order["version"].as_u64().context("an order has a version")?);
     let of_order = eventually("the whole order is heard", async || {

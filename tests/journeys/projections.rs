@@ -33,10 +33,11 @@ async fn lists_follow_a_sale_and_a_rebuild_finds_and_mends_what_was_changed_by_h
     let shop = Shop::open(&system.deployment.url(), &system.tenant).await?;
     let presented = shop.presented(&[shop.line("lamp", 1)]).await?;
     shop.accept(&presented, &Uuid::now_v7().to_string()).await?;
-    let order = shop.completed(&presented).await?;
+    let order = shop.settled(&presented).await?;
     let orders = eventually("the order is in the list with its customer", async || {
         let orders = listed(&shop, "/order/v1/order-list?state=completed").await?;
-        Ok(orders.iter().any(|line| line["id"] == order["id"] && line["customerName"].is_string()).then_some(orders))
+        let whole = |line: &Value| line["version"] == order["version"] && line["customerName"].is_string();
+        Ok(orders.iter().any(|line| line["id"] == order["id"] && whole(line)).then_some(orders))
     })
     .await?;
     let quotes = eventually("the quote is in the list with its order", async || {
@@ -92,7 +93,7 @@ async fn a_sale_diverges_by_nothing_and_what_was_changed_behind_its_back_is_name
     let shop = Shop::open(&system.deployment.url(), &system.tenant).await?;
     let presented = shop.presented(&[shop.line("lamp", 1)]).await?;
     shop.accept(&presented, &Uuid::now_v7().to_string()).await?;
-    let order = shop.completed(&presented).await?;
+    let order = shop.settled(&presented).await?;
     eventually("nothing diverges", async || {
         let (summary, code) = reconcile(&system).await?;
         Ok((summary["divergence"] == 0 && code == 0).then_some(()))

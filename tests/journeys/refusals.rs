@@ -33,11 +33,11 @@ async fn operations(shop: &Shop) -> Result<Vec<Operation>> {
 
 async fn rows_everywhere(system: &System) -> Result<Vec<(String, i64)>> {
     let mut owner = system.owner().await?;
-    // Idempotency records may remember a refusal; outbox, leases and positions move by themselves.
+    // Idempotency records may remember a refusal; outbox, leases, positions and lists made from events move by themselves.
     let tables = sqlx::query(
         "select format('%I.%I', schemaname, tablename) as name from pg_tables
          where schemaname in ('catalog', 'pricing', 'quote', 'order', 'inventory')
-           and tablename !~ '(outbox|relay|lease|consumer|parked|idempotency|migrations)' order by 1",
+           and tablename !~ '(outbox|relay|lease|consumer|parked|idempotency|migrations|projection|_list)' order by 1",
     )
     .fetch_all(&mut owner)
     .await?;
