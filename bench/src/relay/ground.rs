@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result};
 use dev_stack::{Durability, Need, Stack, StackRequest, test::unique_name};
-use events_kafka::create_topics;
+use events_kafka::{TopicShape, create_topics};
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgPool, postgres::PgConnectOptions, postgres::PgPoolOptions};
 
 use super::{Kind, rival};
@@ -66,7 +66,8 @@ impl Ground {
     /// Makes an empty topic; answers the prefix of its name.
     pub async fn topic(&self) -> Result<String> {
         let prefix = format!("{}.", unique_name("bench"));
-        create_topics(self.brokers()?, &prefix, &[TOPIC], PARTITIONS).await?;
+        let shape = TopicShape { partitions: PARTITIONS, retention_days: 1 };
+        create_topics(self.brokers()?, &prefix, &[TOPIC], shape).await?;
         Ok(prefix)
     }
 
