@@ -22,8 +22,8 @@ use uuid::Uuid;
 
 use crate::{PROGRAM, asked};
 
-/// Who reads and how far, and who may: the only tables a repetition may change.
-const BOOKKEEPING: [&str; 4] = ["consumer_position", "lease", "lease_member", "relay_cursor"];
+/// Who reads and how far, and who may, and since when a list holds everything: the only tables a repetition may change.
+const BOOKKEEPING: [&str; 5] = ["consumer_position", "lease", "lease_member", "projection_progress", "relay_cursor"];
 /// Sales of the short form.
 const FEW: usize = 6;
 /// How often the log is repeated.

@@ -111,5 +111,5 @@ async fn the_worker_finds_the_tenants_whose_catalog_changed_and_no_others() {
     assert!(found().await.is_empty());
     let names: Vec<_> =
         catalog::reactions(&worker).iter().map(|reaction: &Arc<dyn Reaction>| reaction.consumer()).collect();
-    assert_eq!(names, ["catalog.active-publication", "catalog.warming"]);
+    assert_eq!(names, ["catalog.active-publication", "catalog.warming", "catalog.webhooks"]);
 }

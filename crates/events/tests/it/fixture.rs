@@ -141,7 +141,7 @@ pub async fn until<F>(what: &str, condition: F) -> Result<()>
 where
     F: AsyncFn() -> Result<bool>,
 {
-    let patience = Duration::from_secs(30);
+    let patience = Duration::from_mins(2);
     let waited = tokio::time::Instant::now();
     while !condition().await? {
         if waited.elapsed() > patience {
