@@ -11,7 +11,7 @@ mod race;
 mod redis;
 mod rival;
 mod table;
-mod timing;
+pub mod timing;
 mod writes;
 
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
@@ -139,7 +139,8 @@ async fn figures(options: &Options) -> Result<String> {
     Ok(size.unwrap_or_default() + &table.markdown())
 }
 
-fn load_average() -> String {
+/// How busy the machine is: over one, five and fifteen minutes.
+pub fn load_average() -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split_whitespace().take(3).collect::<Vec<_>>().join(" ")
 }

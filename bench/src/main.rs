@@ -2,15 +2,18 @@
 //!
 //! `run` starts its own durable PostgreSQL and Redis, fills the product through its API, then measures every row of the quality page it knows
 //! at 1, 32 and 128 connections, floor next to product, round after round. Ratios are taken within a round, because these machines are shared.
-//! `cache` does the same for the cache alone, in this process.
+//! `cache` does the same for the cache alone, in this process; `relay` for the way of events from a commit to Kafka. `order` proves that
+//! the relay loses nothing and keeps the order, where two other readers fail.
 
 mod cache;
 mod floors;
 mod load;
 mod measure;
+mod order;
 mod pgbench;
 mod process;
 mod product;
+mod relay;
 mod report;
 mod rounds;
 mod seed;
@@ -50,6 +53,12 @@ enum Command {
     Run(Options),
     /// Measures the cache beside what it is built on, and prints the tables.
     Cache(cache::Options),
+    /// Measures the relay beside the one many programs write, and prints the tables.
+    Relay(relay::Options),
+    /// A relay in a process of its own (started by `relay`).
+    RelayWorker(relay::worker::Options),
+    /// Proves order and completeness against many writers; fails unless the relay is right and the controls are wrong.
+    Order(order::Options),
 }
 
 /// How much is measured.
@@ -81,5 +90,8 @@ async fn main() -> Result<()> {
         Command::Floors { address, database_url, redis_url } => floors::serve(address, &database_url, &redis_url).await,
         Command::Run(options) => measure::run(&options).await,
         Command::Cache(options) => cache::run(&options).await,
+        Command::Relay(options) => relay::run(&options).await,
+        Command::RelayWorker(options) => relay::worker::run(&options).await,
+        Command::Order(options) => order::run(&options).await,
     }
 }

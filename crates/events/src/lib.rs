@@ -25,6 +25,8 @@ mod envelope;
 mod in_process;
 mod lease;
 mod new_event;
+#[cfg(feature = "contract-suite")]
+pub mod order_proof;
 mod outbox;
 mod payload_schema;
 mod ports;

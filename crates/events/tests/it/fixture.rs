@@ -1,7 +1,6 @@
-//! A database with one service's messaging tables, writers of events, and the judge of what arrives.
+//! A database with one service's messaging tables, and writers of events.
 
 use std::{
-    collections::HashMap,
     sync::{Arc, LazyLock},
     time::Duration,
 };
@@ -9,7 +8,11 @@ use std::{
 use anyhow::{Result, bail};
 use chrono::{DateTime, Utc};
 use dev_stack::test::TestDatabase;
-use events::{Envelope, LeaseTimes, NewEvent, Outbox, Publisher, Relay, RelayConfig};
+pub use events::order_proof::{Verdict, judge};
+use events::{
+    Envelope, LeaseTimes, NewEvent, Outbox, Publisher, Relay, RelayConfig,
+    order_proof::{self, Seen},
+};
 use kernel::{Clock, SystemClock, TenantId, Version};
 use sqlx::{PgConnection, PgPool, postgres::PgPoolOptions};
 use tokio::sync::Notify;
@@ -149,47 +152,11 @@ where
     Ok(())
 }
 
-/// What an order-keeping, loss-free log must show, whatever was repeated.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Verdict {
-    pub lost: usize,
-    pub duplicated: usize,
-    /// An event whose version is lower than one seen before, other than a repetition.
-    pub inversions: usize,
-    /// A version that was not preceded by the one before it.
-    pub gaps: usize,
-}
-
-/// Judges the sequence `seen` (key, version) against the `committed` events.
-pub fn judge(seen: &[(Uuid, u64)], committed: &[(Uuid, u64)]) -> Verdict {
-    let mut verdict = Verdict::default();
-    let mut highest: HashMap<Uuid, u64> = HashMap::new();
-    let mut known = std::collections::HashSet::new();
-    for (id, version) in seen {
-        if !known.insert((*id, *version)) {
-            verdict.duplicated += 1;
-            continue;
-        }
-        let before = highest.entry(*id).or_default();
-        if *version < *before {
-            verdict.inversions += 1;
-        } else if *version != *before + 1 {
-            verdict.gaps += 1;
-        }
-        *before = (*before).max(*version);
-    }
-    verdict.lost = committed.iter().filter(|event| !known.contains(event)).count();
-    verdict
-}
-
 /// The committed events, as the outbox holds them.
-pub async fn committed(fixture: &Fixture) -> Result<Vec<(Uuid, u64)>> {
-    let rows: Vec<(Uuid, i64)> = sqlx::query_as(r#"select aggregate_id, aggregate_version from "order".outbox"#)
-        .fetch_all(&fixture.admin)
-        .await?;
-    rows.into_iter().map(|(id, version)| Ok((id, u64::try_from(version)?))).collect()
+pub async fn committed(fixture: &Fixture) -> Result<Vec<Seen>> {
+    Ok(order_proof::committed(&fixture.admin, SCHEMA).await?)
 }
 
-pub fn sequence(events: &[Envelope]) -> Vec<(Uuid, u64)> {
+pub fn sequence(events: &[Envelope]) -> Vec<Seen> {
     events.iter().map(|event| (event.aggregate_id, event.aggregate_version.get())).collect()
 }

@@ -1,12 +1,15 @@
 //! The order test: many writers, savepoints, rollbacks and a transaction that stays open, read three ways at once. The
-//! relay loses nothing and inverts nothing; the two naive readers, kept here as negative controls, must fail, or the test
-//! proves nothing.
+//! relay loses nothing and inverts nothing; the two naive readers are negative controls and must fail, or the test proves
+//! nothing. `bench order` is the same with a million events through a real Kafka.
 
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Result;
-use events::{Relay, RelayConfig};
-use sqlx::{Acquire, PgPool};
+use events::{
+    Relay, RelayConfig,
+    order_proof::{read_by_seq, read_by_xid},
+};
+use sqlx::Acquire;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -30,8 +33,8 @@ async fn the_relay_loses_nothing_and_keeps_the_order_where_naive_readers_fail() 
     let config = RelayConfig { batch: 5, lease: LEASE, ..RelayConfig::default() };
     let relaying = Relay::new(fixture.work.clone(), SCHEMA, TOPIC, recorder.clone(), Arc::new(Notify::new()), config);
     let relaying = tokio::spawn(relaying.run(stop.clone()));
-    let by_seq = tokio::spawn(read_by_seq(fixture.admin.clone(), stop.clone()));
-    let by_xid = tokio::spawn(read_by_xid(fixture.admin.clone(), stop.clone()));
+    let by_seq = tokio::spawn(read_by_seq(fixture.admin.clone(), SCHEMA, stop.clone()));
+    let by_xid = tokio::spawn(read_by_xid(fixture.admin.clone(), SCHEMA, stop.clone()));
 
     let aggregates: Arc<Vec<Uuid>> = Arc::new((0..AGGREGATES).map(|_| Uuid::now_v7()).collect());
     let late = tokio::spawn(write_late(fixture.clone(), aggregates.clone()));
@@ -90,52 +93,4 @@ async fn write_late(fixture: Arc<Fixture>, aggregates: Arc<Vec<Uuid>>) -> Result
     change(&mut tx, &tenant, aggregates[0]).await?;
     tx.commit().await?;
     Ok(())
-}
-
-/// Negative control: remembers the highest sequence number. Loses what commits late.
-async fn read_by_seq(pool: PgPool, stop: CancellationToken) -> Result<Vec<(Uuid, u64)>> {
-    let (mut seen, mut last) = (Vec::new(), 0);
-    loop {
-        let stopping = stop.is_cancelled();
-        let rows: Vec<(i64, Uuid, i64)> = sqlx::query_as(
-            r#"select seq, aggregate_id, aggregate_version from "order".outbox where seq > $1 order by seq"#,
-        )
-        .bind(last)
-        .fetch_all(&pool)
-        .await?;
-        for (seq, id, version) in rows {
-            last = seq;
-            seen.push((id, u64::try_from(version)?));
-        }
-        if stopping {
-            return Ok(seen);
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-/// Negative control: waits for every older transaction, then reads by transaction id. Loses nothing, but transactions
-/// take their ids before their locks, so the order is not that of the commits.
-async fn read_by_xid(pool: PgPool, stop: CancellationToken) -> Result<Vec<(Uuid, u64)>> {
-    let (mut seen, mut last) = (Vec::new(), ("0".to_owned(), 0));
-    loop {
-        let stopping = stop.is_cancelled();
-        let rows: Vec<(String, i64, Uuid, i64)> = sqlx::query_as(
-            r#"select xid::text, seq, aggregate_id, aggregate_version from "order".outbox
-               where (xid, seq) > ($1::text::xid8, $2) and xid < pg_snapshot_xmin(pg_current_snapshot())
-               order by outbox.xid, seq"#,
-        )
-        .bind(&last.0)
-        .bind(last.1)
-        .fetch_all(&pool)
-        .await?;
-        for (xid, seq, id, version) in rows {
-            last = (xid, seq);
-            seen.push((id, u64::try_from(version)?));
-        }
-        if stopping {
-            return Ok(seen);
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
