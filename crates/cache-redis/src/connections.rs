@@ -30,12 +30,14 @@ use crate::{
     cluster,
     config::{self, InvalidRedisConfig, RedisConfig},
     meters::{Meters, Operation},
+    silence::Silence,
     survey::ServerFacts,
 };
 
 /// How long a connection attempt, and the commands that set it up, may take.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// A connection whose answers stay away that long is given up and made anew.
+/// A connection whose answers stay away that long is given up and made anew: by [`Silence`] while commands keep coming, by the
+/// library after the last one.
 const UNRESPONSIVE_AFTER: Duration = Duration::from_secs(2);
 /// How often that is looked at.
 const UNRESPONSIVE_CHECK: Duration = Duration::from_millis(500);
@@ -58,11 +60,17 @@ pub(crate) enum Urgency {
     Always,
 }
 
+struct Connection {
+    client: WithOptions<Client>,
+    silence: Silence,
+}
+
 /// See the module.
 pub(crate) struct Connections {
     name: Pool,
     clustered: bool,
-    clients: Vec<WithOptions<Client>>,
+    clients: Vec<Connection>,
+    began: Instant,
     next: AtomicUsize,
     breaker: Breaker,
     slow: Duration,
@@ -85,22 +93,23 @@ impl Connections {
             connection.max_redirections = cluster::REDIRECTIONS;
             connection.max_command_buffer_len = buffer;
         });
-        let connections = if name == Pool::Content { config.content_connections.max(1) } else { 1 };
-        let mut clients = Vec::with_capacity(connections);
-        for _ in 0..connections {
+        let wanted = if name == Pool::Content { config.content_connections.max(1) } else { 1 };
+        let mut clients = Vec::with_capacity(wanted);
+        for _ in 0..wanted {
             let client = builder.build().map_err(|_| InvalidRedisConfig::Url { pool: name.as_str() })?;
             watch(name, &client);
             keep_running(name, &client);
             // Failing fast is also what keeps a command whose answer was lost from being sent again.
             let options =
                 Options { fail_fast: true, timeout: Some(timeout), max_attempts: Some(attempts), ..Options::default() };
-            clients.push(client.with_options(&options));
+            clients.push(Connection { client: client.with_options(&options), silence: Silence::new() });
         }
         let slow = timeout / 2;
         Ok(Arc::new(Self {
             name,
             clustered,
             clients,
+            began: Instant::now(),
             next: AtomicUsize::new(0),
             breaker: Breaker::new(),
             slow,
@@ -109,10 +118,11 @@ impl Connections {
     }
 
     /// A connection, one that stands if there is one.
-    fn client(&self) -> &WithOptions<Client> {
+    fn connection(&self) -> &Connection {
         let first = self.next.fetch_add(1, Ordering::Relaxed);
         let all = self.clients.len();
-        let standing = (0..all).map(|step| &self.clients[(first + step) % all]).find(|client| client.is_connected());
+        let mut in_turn = (0..all).map(|step| &self.clients[(first + step) % all]);
+        let standing = in_turn.find(|connection| connection.client.is_connected());
         standing.unwrap_or(&self.clients[first % all])
     }
 
@@ -126,12 +136,17 @@ impl Connections {
         if urgency == Urgency::Help && !self.breaker.admits() {
             return Err(StoreError::BreakerOpen);
         }
-        let (began, client) = (Instant::now(), self.client());
+        let (began, Connection { client, silence }) = (Instant::now(), self.connection());
         let outcome = command(client).await;
         if outcome.as_ref().is_err_and(is_of_another_command) {
-            self.make_anew(client, operation);
+            self.make_anew(client, operation, "mixed up");
         }
         let outcome = outcome.map_err(|error| reason(&error));
+        if !matches!(outcome, Err(StoreError::TimedOut)) || !client.is_connected() {
+            silence.broken();
+        } else if silence.goes_on(self.began.elapsed(), UNRESPONSIVE_AFTER) {
+            self.make_anew(client, operation, "silent");
+        }
         let took = began.elapsed();
         self.breaker.note(outcome.is_ok() && took < self.slow);
         self.meters.took(operation, took);
@@ -142,12 +157,12 @@ impl Connections {
         outcome
     }
 
-    /// Once replies and commands have lost each other, every later reply is another command's too: a connection does not
-    /// get well again by itself.
-    fn make_anew(&self, client: &WithOptions<Client>, operation: Operation) {
+    /// Makes a connection anew that does not get well again by itself: once replies and commands have lost each other, every
+    /// later reply is another command's too, and where nothing comes any more, nothing will.
+    fn make_anew(&self, client: &WithOptions<Client>, operation: Operation, why: &'static str) {
         let (pool, operation, client) = (self.name.as_str(), operation.as_str(), client.clone());
-        tracing::warn!(pool, operation, "an answer was not this command's: the connection is made anew");
-        counter!("cache_connections_mixed_up_total", "pool" => pool).increment(1);
+        tracing::warn!(pool, operation, why, "a Redis connection is made anew");
+        counter!("cache_connections_renewed_total", "pool" => pool, "why" => why).increment(1);
         // Where that fails, the client is connecting already.
         tokio::spawn(async move { client.force_reconnection().await });
     }
@@ -198,7 +213,7 @@ impl Connections {
 
     /// Whether a connection stands.
     pub(crate) fn is_connected(&self) -> bool {
-        self.clients.iter().any(ClientLike::is_connected)
+        self.clients.iter().any(|connection| connection.client.is_connected())
     }
 
     /// The pool's name.
@@ -213,9 +228,9 @@ impl Connections {
 
     /// Closes the connections.
     pub(crate) async fn close(&self) {
-        for client in &self.clients {
+        for connection in &self.clients {
             // A connection that cannot be closed in order is closed by the end of the process.
-            let _ = client.quit().await;
+            let _ = connection.client.quit().await;
         }
     }
 }

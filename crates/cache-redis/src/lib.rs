@@ -14,6 +14,7 @@ mod meters;
 mod reading;
 mod scan;
 mod scripts;
+mod silence;
 mod store;
 mod streams;
 mod survey;

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use cache_engine::contract::{drivers, liars, over, until};
 use cache_redis::RedisStore;
 use dev_stack::test::{Fault, Wire, redis};
+use kernel::Version;
 
 use super::subject::config;
 
@@ -66,6 +67,27 @@ async fn connections_that_break_in_the_middle() {
 #[tokio::test]
 async fn connections_over_which_nothing_comes_any_more() {
     every_answer_is_right("a silent connection", Fault::Blackhole, 2, false).await;
+}
+
+/// The client library forgives a silent connection for as long as commands keep coming.
+#[tokio::test]
+async fn a_connection_that_fell_silent_is_made_anew_under_constant_traffic() {
+    let wire = Wire::to(redis().await.expect("a Redis for tests"), SEED).await.expect("a wire");
+    let config = config(&wire.url());
+    let store = Arc::new(RedisStore::connect(&config).expect("a Redis URL"));
+    until("a connection of every pool", async || store.state().iter().all(|pool| pool.connected)).await;
+    let driver = drivers::all().into_iter().find(|driver| driver.keyspace.name == KEYSPACES[1]).expect("a pointer");
+    let invalidate = driver.invalidate.expect("events invalidate it");
+    let (caches, tenant) = (over(store, false), cache_engine::contract::new_tenant());
+    let arrives = async |version| invalidate(caches.clone(), tenant.clone(), 1, Version::new(version)).await.is_ok();
+    wire.misbehave(Fault::Blackhole, 1_000);
+    // Often enough to meet every connection of the pool.
+    for _ in 0..4 * config.content_connections {
+        assert!(!arrives(1).await, "nothing comes back");
+    }
+    wire.behave();
+    // No pause between two tries is longer than a moment, so there is never a last command for the library to count from.
+    until("an invalidation arrives", async || arrives(2).await).await;
 }
 
 /// Every later reply is taken for another command's until one cannot be: acknowledgements cannot be believed meanwhile.
