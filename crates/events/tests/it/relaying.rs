@@ -256,9 +256,9 @@ async fn a_batch_of_large_events_ends_at_its_bytes_and_loses_none() -> Result<()
     Ok(())
 }
 
-/// How often a day of the outbox was read as a whole.
-async fn whole_days_read(fixture: &Fixture) -> Result<Option<i64>> {
-    let counted = r"select sum(seq_scan)::bigint from pg_stat_user_tables where relname ~ '^outbox_\d{8}$'";
+/// Rows of the outbox that were met by reading a day as a whole. Making the days looked through them while they were empty.
+async fn rows_read_in_passing(fixture: &Fixture) -> Result<Option<i64>> {
+    let counted = r"select sum(seq_tup_read)::bigint from pg_stat_user_tables where relname ~ '^outbox_\d{8}$'";
     Ok(sqlx::query_scalar(counted).fetch_one(&fixture.admin).await?)
 }
 
@@ -271,9 +271,6 @@ async fn a_poll_reads_by_index_whatever_the_statistics_say() -> Result<()> {
     tx.commit().await?;
     // Statistics are what misleads the planner: it then believes a third of the rows to be new.
     sqlx::query(r#"analyze "order".outbox"#).execute(&fixture.admin).await?;
-    // Making the days and their indexes looked through them; a busy session tells of it sooner or later, so it is told to.
-    sqlx::query("select pg_stat_force_next_flush()").execute(&fixture.admin).await?;
-    let before = whole_days_read(&fixture).await?;
     let (recorder, stop) = (Arc::new(Recorder::default()), CancellationToken::new());
     let relaying = tokio::spawn(relay(&fixture, recorder.clone()).run(stop.clone()));
     until("the backlog was published", async || Ok(recorder.len() == 3_000)).await?;
@@ -290,6 +287,6 @@ async fn a_poll_reads_by_index_whatever_the_statistics_say() -> Result<()> {
         Ok(by_index > Some(0))
     })
     .await?;
-    assert_eq!(whole_days_read(&fixture).await?, before, "no poll may read a whole day");
+    assert_eq!(rows_read_in_passing(&fixture).await?, Some(0), "no poll may read a whole day");
     Ok(())
 }
