@@ -112,3 +112,13 @@ fn sql_keywords_are_lower_case() {
         .collect();
     report("SQL keywords are written in lower case", &broken);
 }
+
+/// The one place that may begin a transaction of sqlx's: elsewhere a future that is dropped would leave it open.
+const BEGINS: &str = "crates/events/src/transaction.rs";
+
+#[test]
+fn no_transaction_is_begun_by_whoever_may_be_dropped() {
+    let sources = files("crates", &[".rs"]).into_iter().filter(|file| file.path.contains("/src/"));
+    let begin = sources.filter(|file| file.product_text().contains("pool.begin()")).map(|file| file.path);
+    assert_eq!(begin.collect::<Vec<_>>(), [BEGINS]);
+}

@@ -38,6 +38,7 @@ mod reconcile;
 mod relay;
 mod republish;
 mod trace_context;
+mod transaction;
 
 pub use compatibility::{Incompatibility, incompatibilities};
 pub use consumer::{Consumer, ConsumerConfig, ParkedEvent, ParkedKey, ParkingLot, ParkingLotError, Redriven};

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     Delivery, Envelope, Guard, Partition, Reaction, ReactionError, Record, reaction::is_transient, republish::Wanted,
+    transaction::begin,
 };
 
 /// What applies batches.
@@ -81,7 +82,7 @@ impl Applier {
         records: &[Delivery],
     ) -> Result<Committed, BatchError> {
         reached(Step::ConsumerRead);
-        let mut tx = self.pool.begin().await?;
+        let mut tx = begin(&self.pool).await?;
         self.advance(&mut tx, partition, claimed, records).await?;
         let mut batch = Batch::load(self, &mut tx, records).await?;
         for delivery in in_key_order(records) {
@@ -103,7 +104,7 @@ impl Applier {
         record: &Delivery,
         error: String,
     ) -> Result<Committed, BatchError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = begin(&self.pool).await?;
         self.advance(&mut tx, partition, claimed, std::slice::from_ref(record)).await?;
         self.lot.park(&mut tx, record, &Reason::Poison(error)).await?;
         // The key may have been waiting for this very version; now it waits for a redrive.

@@ -15,7 +15,7 @@ use super::{
     ledger::Entries,
     session::describe,
 };
-use crate::{Envelope, Guard};
+use crate::{Envelope, Guard, transaction::begin};
 
 /// How often effects outside PostgreSQL are tried before the key stays parked for another time.
 const SETTLE_ATTEMPTS: u32 = 3;
@@ -58,7 +58,7 @@ impl Applier {
     }
 
     async fn drain_first(&self, key: &str, occasion: Occasion) -> Result<Step, BatchError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = begin(&self.pool).await?;
         let Some(hold) = self.lot.lock_key(&mut tx, key).await? else { return Ok(Step::Free) };
         if hold == Hold::Poison && occasion == Occasion::GapMayBeClosed {
             return Ok(Step::Stopped);
@@ -88,7 +88,7 @@ impl Applier {
             self.note_failure(key, first.id, &error).await?;
             return Ok(Step::Stopped);
         }
-        let mut tx = self.pool.begin().await?;
+        let mut tx = begin(&self.pool).await?;
         // Waits for a batch that is just adding to the key; only then can be seen whether the key is empty.
         self.lot.lock_key(&mut tx, key).await?;
         self.lot.remove(&mut tx, key, first.id).await?;
@@ -139,7 +139,7 @@ impl Applier {
     }
 
     async fn note_failure(&self, key: &str, id: i64, error: &str) -> Result<(), BatchError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = begin(&self.pool).await?;
         self.lot.failed(&mut tx, key, id, error).await?;
         tx.commit().await?;
         Ok(())

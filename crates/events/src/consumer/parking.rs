@@ -12,7 +12,7 @@ use super::{
     drain::Occasion,
     lot::Lot,
 };
-use crate::Reaction;
+use crate::{Reaction, transaction::begin};
 
 /// Keys shown at once; the oldest come first, and they are the ones to look at.
 const MAX_KEYS: i64 = 1_000;
@@ -132,7 +132,7 @@ impl ParkingLot {
     /// Throws one event away, for a record that is no event or whose effect was made by hand.
     pub async fn discard(&self, consumer: &'static str, event_key: &str, id: i64) -> Result<(), ParkingLotError> {
         let lot = Lot { schema: self.schema, consumer };
-        let mut tx = self.pool.begin().await?;
+        let mut tx = begin(&self.pool).await?;
         lot.lock_key(&mut tx, event_key).await?;
         lot.remove(&mut tx, event_key, id).await?;
         tx.commit().await?;

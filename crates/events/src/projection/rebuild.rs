@@ -17,6 +17,7 @@ use crate::{
     consumer::apply_event,
     lease::{Leases, Sharing},
     reading::{Reading, ReadingError, Stretch},
+    transaction::begin,
 };
 
 /// Rows removed in one transaction: short enough for nobody to wait for.
@@ -167,7 +168,7 @@ impl Rebuild {
         while !reading.is_done() {
             self.keep_lease().await?;
             let records = reading.next_batch().await?;
-            let mut tx = self.pool.begin().await?;
+            let mut tx = begin(&self.pool).await?;
             self.apply(&mut tx, &reaction, &records).await?;
             tx.commit().await?;
             progress(reading.read, reading.wanted());
@@ -188,7 +189,7 @@ impl Rebuild {
         build: i32,
         finish: Finish,
     ) -> Result<Rebuilt, RebuildError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = begin(&self.pool).await?;
         if !self.leases.fence(&mut tx).await? {
             return Err(RebuildError::Overtaken);
         }

@@ -2,10 +2,12 @@
 //! lost.
 
 use std::{
+    future::poll_fn,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
@@ -18,7 +20,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::{
-    listing::{Listing, left_over, named, projection, rebuild, rows, tamper, until},
+    listing::{LEASE, Listing, left_over, named, projection, rebuild, rows, tamper, until},
     order_list::busy,
     world::World,
 };
@@ -173,6 +175,53 @@ async fn a_rebuild_that_dies_half_way_leaves_rows_nobody_reads_and_the_next_remo
     assert_eq!((live_build(&world).await, left_over(&world).await), (3, 0));
     assert_eq!(rows(&world).await, before);
     listing.stop().await;
+}
+
+#[tokio::test]
+async fn a_rebuild_that_is_dropped_anywhere_leaves_no_transaction_open() {
+    const MOST_STEPS: usize = 200;
+    let world = World::new().await;
+    let listing = Listing::start(&world);
+    listing.name(customer(1), 1, "Zimt").await;
+    listing.caught_up(&world).await;
+    let bus = listing.bus.clone();
+    listing.stop().await;
+    // What another role's session is doing is hidden; that it is within a transaction is not.
+    let open = "select count(*) from pg_locks join pg_stat_activity using (pid) \
+                where locktype = 'virtualxid' and datname = current_database() and pid <> pg_backend_pid()";
+    let at_rest = async || world.work.num_idle() == usize::try_from(world.work.size()).unwrap_or(usize::MAX);
+    let mut ended = false;
+    for steps in 1..MOST_STEPS {
+        // A connection that is ready: one that must be made first would take steps of its own.
+        drop(world.work.acquire().await.unwrap());
+        until("the connection is back in the pool", at_rest).await;
+        let dying = Rebuild::new(world.work.clone(), "order", projection(), LEASE);
+        let mut dying = Box::pin(dying.run(bus.source(), Finish::Switch, |_, _| ()));
+        let mut left = steps;
+        ended = poll_fn(|cx| match dying.as_mut().poll(cx) {
+            Poll::Ready(_) => Poll::Ready(true),
+            Poll::Pending if left == 0 => Poll::Ready(false),
+            Poll::Pending => {
+                left -= 1;
+                Poll::Pending
+            }
+        })
+        .await;
+        drop(dying);
+        until("every connection is back in the pool", at_rest).await;
+        assert_eq!(world.count(open).await, 0, "dropped after {steps} steps");
+        if ended {
+            break;
+        }
+        sqlx::raw_sql(
+            "delete from \"order\".lease_member where scope = 'rebuild:order-list'; \
+             update \"order\".lease set holder = null where scope = 'rebuild:order-list'",
+        )
+        .execute(&world.owner)
+        .await
+        .unwrap();
+    }
+    assert!(ended, "{MOST_STEPS} steps were not enough");
 }
 
 /// A reader that delivers nothing until it may.
