@@ -3,9 +3,9 @@
 
 use std::{os::unix::process::ExitStatusExt, sync::atomic::Ordering};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use fail_points::Step;
-use sqlx::{Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use system_tests::{
     doom::{DOOMS, Doom, GRAVE},
     system::eventually,
@@ -18,8 +18,13 @@ use crate::{
     tally::Cause,
 };
 
-/// The consumer that meets the poison.
-const CONSUMER: &str = "quote.orders";
+/// Whoever reads the payload of such an event, by service.
+const READERS: [(&str, &str); 4] = [
+    ("quote", "quote.orders"),
+    ("quote", "quote.notices"),
+    ("quote", "quote.quote-list"),
+    ("order", "order.order-list"),
+];
 
 /// Where poison goes.
 pub struct Poisoner<'a> {
@@ -45,19 +50,26 @@ impl Poisoner<'_> {
 
     async fn dose(&self) -> Result<()> {
         let key = self.poison().await?;
-        eventually("the poison is parked", async || {
-            let parked = "select event_key from quote.parked_key where consumer = $1 and event_key = $2";
-            let Ok(mut conn) = PgConnection::connect(self.postgres_url).await else { return Ok(None) };
-            let found: Result<Option<(String,)>, _> =
-                sqlx::query_as(parked).bind(CONSUMER).bind(&key).fetch_optional(&mut conn).await;
-            // PostgreSQL may be away.
-            Ok(found.ok().flatten().map(drop))
-        })
-        .await?;
+        for (service, consumer) in READERS {
+            eventually("the poison is parked", async || {
+                let parked =
+                    format!("select event_key from \"{service}\".parked_key where consumer = $1 and event_key = $2");
+                let Ok(mut conn) = PgConnection::connect(self.postgres_url).await else { return Ok(None) };
+                let found: Result<Option<(String,)>, _> =
+                    sqlx::query_as(AssertSqlSafe(parked)).bind(consumer).bind(&key).fetch_optional(&mut conn).await;
+                // PostgreSQL may be away.
+                Ok(found.ok().flatten().map(drop))
+            })
+            .await
+            .with_context(|| format!("by {consumer}"))?;
+        }
         // From now on nobody can die at this poison, and a life that begins may die at the next.
         self.crew.parking_kills.store(true, Ordering::SeqCst);
-        self.mend(&key).await?;
-        self.redrive(&key).await
+        for (service, consumer) in READERS {
+            self.mend(service, consumer, &key).await.with_context(|| format!("for {consumer}"))?;
+            self.redrive(service, consumer, &key).await.with_context(|| format!("for {consumer}"))?;
+        }
+        Ok(())
     }
 
     /// An event of an order that does not exist, as a broken program would write it; answers its key.
@@ -77,21 +89,23 @@ impl Poisoner<'_> {
     }
 
     /// The parked event says now what a real one of a finished order says, which its quote knows already.
-    async fn mend(&self, key: &str) -> Result<()> {
-        let mend = r#"update quote.parked_event set payload = (select payload from "order".outbox
-            where tenant_id = $1 and event_type = 'OrderStateChanged' and octet_length(payload) > 2
-            order by seq limit 1) where event_key = $2"#;
+    async fn mend(&self, service: &str, consumer: &str, key: &str) -> Result<()> {
+        let mend = format!(
+            r#"update "{service}".parked_event set payload = (select payload from "order".outbox
+                where tenant_id = $1 and event_type = 'OrderStateChanged' and octet_length(payload) > 2
+                order by seq limit 1) where consumer = $2 and event_key = $3"#
+        );
         eventually("the poison is mended", async || {
             let Ok(mut conn) = PgConnection::connect(self.postgres_url).await else { return Ok(None) };
-            let mended = sqlx::query(mend).bind(self.tenant).bind(key).execute(&mut conn).await;
-            Ok(mended.ok().filter(|done| done.rows_affected() == 1).map(drop))
+            let mend = sqlx::query(AssertSqlSafe(mend.as_str())).bind(self.tenant).bind(consumer).bind(key);
+            Ok(mend.execute(&mut conn).await.ok().filter(|done| done.rows_affected() == 1).map(drop))
         })
         .await
     }
 
     /// Once by somebody who dies between the effect and leaving the lot, then again.
-    async fn redrive(&self, key: &str) -> Result<()> {
-        let arguments = ["events", "redrive", "quote", "--consumer", CONSUMER, "--key", key, "--json"];
+    async fn redrive(&self, service: &str, consumer: &str, key: &str) -> Result<()> {
+        let arguments = ["events", "redrive", service, "--consumer", consumer, "--key", key, "--json"];
         let grave = self.crew.folder.join(format!("grave-redrive-{}", Uuid::now_v7()));
         let doom = Doom { step: Step::ConsumerDraining, time: 1 }.to_string();
         let mut died = false;
