@@ -1,7 +1,7 @@
 //! Poison: an event nobody can read, now and then. It is parked, mended and tried again, and whoever does either dies in the
 //! middle of it once.
 
-use std::{os::unix::process::ExitStatusExt, sync::atomic::Ordering};
+use std::{os::unix::process::ExitStatusExt, sync::atomic::Ordering, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use fail_points::Step;
@@ -10,6 +10,7 @@ use system_tests::{
     doom::{DOOMS, Doom, GRAVE},
     system::eventually,
 };
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::{
@@ -25,6 +26,10 @@ const READERS: [(&str, &str); 4] = [
     ("quote", "quote.quote-list"),
     ("order", "order.order-list"),
 ];
+
+/// The poison waits its turn behind everything that was published before, which is a backlog while workers die all the time.
+const BEHIND_THE_OTHERS: Duration = Duration::from_mins(30);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Where poison goes.
 pub struct Poisoner<'a> {
@@ -51,17 +56,21 @@ impl Poisoner<'_> {
     async fn dose(&self) -> Result<()> {
         let key = self.poison().await?;
         for (service, consumer) in READERS {
-            eventually("the poison is parked", async || {
+            let parked = async || {
                 let parked =
                     format!("select event_key from \"{service}\".parked_key where consumer = $1 and event_key = $2");
-                let Ok(mut conn) = PgConnection::connect(self.postgres_url).await else { return Ok(None) };
+                let mut conn = PgConnection::connect(self.postgres_url).await.ok()?;
                 let found: Result<Option<(String,)>, _> =
                     sqlx::query_as(AssertSqlSafe(parked)).bind(consumer).bind(&key).fetch_optional(&mut conn).await;
                 // PostgreSQL may be away.
-                Ok(found.ok().flatten().map(drop))
-            })
-            .await
-            .with_context(|| format!("by {consumer}"))?;
+                found.ok().flatten()
+            };
+            let parking = async {
+                while parked().await.is_none() {
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+            };
+            timeout(BEHIND_THE_OTHERS, parking).await.with_context(|| format!("nothing was parked by {consumer}"))?;
         }
         // From now on nobody can die at this poison, and a life that begins may die at the next.
         self.crew.parking_kills.store(true, Ordering::SeqCst);
