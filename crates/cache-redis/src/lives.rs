@@ -2,7 +2,9 @@
 //!
 //! Owns what is remembered of a bounded number of keys: which fill lay there, and the moment at which it ends at the latest, by
 //! this process's own steady clock. The moment is never later than the end by Redis's clock: it is counted from before the
-//! question, or the fill, was sent. Must never make an answer of Redis more than it was: a key that is empty is empty.
+//! question, or the fill, was sent. Of one fill that was sent twice and came back to its first end after a fail-over, the moment may
+//! be that of the second: as much later as the repetition was. Must never make an answer of Redis more than it was: a key that is
+//! empty is empty.
 
 use std::{
     hash::{BuildHasher, RandomState},

@@ -84,8 +84,10 @@ impl World {
 
     fn put(&mut self, bytes: Bytes, own: bool) {
         let due = self.now + HARD;
-        // Of one key one fill is remembered: what this one takes the place of is a stranger when it comes back.
-        self.older = self.lying.take().map(|older| Lying { met: false, ..older });
+        // Of one key one fill is remembered: what this one takes the place of is a stranger when it comes back. Sent twice, a fill
+        // can be told from itself by nobody, so the first one's end is as good as changed.
+        let older = self.lying.take();
+        self.older = older.map(|older| Lying { met: false, meddled: older.meddled || older.bytes == bytes, ..older });
         self.lying = Some(Lying { bytes, due, ends: Some(due), met: own, meddled: false });
     }
 
