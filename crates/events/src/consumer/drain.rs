@@ -112,13 +112,7 @@ impl Applier {
             if guard != Guard::CountOnly {
                 effect::apply(&*self.reaction, tx, &mut None, event).await?;
             }
-            let mut entries = Entries::default();
-            if guard == Guard::EveryOnce {
-                entries.events.push(event.id);
-            } else {
-                entries.versions.insert(key.to_owned(), event.aggregate_version);
-            }
-            self.ledger.record(tx, entries).await?;
+            self.ledger.record(tx, Entries::of(guard, event)).await?;
         }
         Ok(verdict)
     }

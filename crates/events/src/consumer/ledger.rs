@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
 use super::guard::{Hold, KeyState};
+use crate::{Envelope, Guard};
 
 /// The ledger of one consumer.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +21,21 @@ pub(crate) struct Ledger {
 pub(crate) struct Entries {
     pub versions: HashMap<String, Version>,
     pub events: Vec<EventId>,
+}
+
+impl Entries {
+    /// That `event` was applied.
+    pub fn of(guard: Guard, event: &Envelope) -> Self {
+        let mut entries = Self::default();
+        match guard {
+            Guard::Ignore => {}
+            Guard::EveryOnce => entries.events.push(event.id),
+            Guard::StateCarrying | Guard::Delta | Guard::CountOnly => {
+                entries.versions.insert(event.key(), event.aggregate_version);
+            }
+        }
+        entries
+    }
 }
 
 impl Ledger {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::{
     batch::{Applier, BatchError},
     drain::Occasion,
+    ledger::{Entries, Ledger},
     lot::Lot,
 };
 use crate::{Reaction, transaction::begin};
@@ -73,20 +74,32 @@ pub struct Redriven {
     pub free: bool,
 }
 
-/// The parking lot could not be read or changed now.
+/// Why the parking lot was not read or changed.
 #[derive(Debug, thiserror::Error)]
-#[error("the parking lot is not available")]
-pub struct ParkingLotError(#[source] Box<dyn std::error::Error + Send + Sync>);
+pub enum ParkingLotError {
+    /// The database failed, or a reaction did for a while.
+    #[error("the parking lot is not available")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Whatever is discarded counts as applied, and with it everything before it.
+    #[error("event {first} of the key comes first")]
+    NotFirst {
+        /// The event that has to be dealt with before, by its number in the lot.
+        first: i64,
+    },
+    /// The key is free.
+    #[error("nothing is parked under the key")]
+    NotParked,
+}
 
 impl From<sqlx::Error> for ParkingLotError {
     fn from(error: sqlx::Error) -> Self {
-        Self(error.into())
+        Self::Unavailable(error.into())
     }
 }
 
 impl From<BatchError> for ParkingLotError {
     fn from(error: BatchError) -> Self {
-        Self(error.into())
+        Self::Unavailable(error.into())
     }
 }
 
@@ -129,11 +142,21 @@ impl ParkingLot {
         Ok(Redriven { released: drained.released, free: drained.free })
     }
 
-    /// Throws one event away, for a record that is no event or whose effect was made by hand.
-    pub async fn discard(&self, consumer: &'static str, event_key: &str, id: i64) -> Result<(), ParkingLotError> {
-        let lot = Lot { schema: self.schema, consumer };
+    /// Throws the first event of a key away, for a record that is no event or whose effect was made by hand. An event
+    /// counts as applied from then on, and so does a version before it that is missing: the key goes on behind it, and
+    /// whatever of it comes again is passed over.
+    pub async fn discard(&self, reaction: &dyn Reaction, event_key: &str, id: i64) -> Result<(), ParkingLotError> {
+        let (schema, consumer) = (self.schema, reaction.consumer());
+        let (lot, ledger) = (Lot { schema, consumer }, Ledger { schema, consumer });
         let mut tx = begin(&self.pool).await?;
         lot.lock_key(&mut tx, event_key).await?;
+        let first = lot.first(&mut tx, event_key).await?.ok_or(ParkingLotError::NotParked)?;
+        if first.id != id {
+            return Err(ParkingLotError::NotFirst { first: first.id });
+        }
+        if let Some(event) = first.event {
+            ledger.record(&mut tx, Entries::of(reaction.guard(&event.event_type), &event)).await?;
+        }
         lot.remove(&mut tx, event_key, id).await?;
         tx.commit().await?;
         Ok(())

@@ -4,7 +4,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use anyhow::Result;
-use events::{Envelope, Guard, InProcessBus, ParkedKey, ParkingLot, Publisher, Redriven};
+use events::{Envelope, Guard, InProcessBus, ParkedKey, ParkingLot, ParkingLotError, Publisher, Redriven};
 use kernel::TenantId;
 use uuid::Uuid;
 
@@ -158,20 +158,60 @@ async fn repetitions_of_parked_events_are_parked_once() -> Result<()> {
     consumer.stop().await
 }
 
-#[tokio::test]
-async fn a_discarded_event_lets_its_key_go_on() -> Result<()> {
+/// Poison that nobody mends is discarded; the log says everything once more, and goes on.
+async fn a_discarded_event_is_passed_over(guard: Guard) -> Result<()> {
     let (fixture, bus, acme) = (fixture().await?, InProcessBus::new(), tenant("acme"));
-    let mark = Mark::new("order.widgets", Guard::StateCarrying);
+    let mark = Mark::new("order.widgets", guard);
     let id = Uuid::now_v7();
-    mark.poison.lock().unwrap().push((id, 1));
+    mark.poison.lock().unwrap().push((id, 2));
     let consumer = Running::start(&fixture, &bus, &mark);
-    bus.publish(TOPIC, &history(&acme, &[id], 1..=2)).await?;
+    let events = history(&acme, &[id], 1..=5);
+    bus.publish(TOPIC, &events[..4]).await?;
     caught_up(&fixture, &bus, &mark).await?;
     let (lot, key) = (lot(&fixture), format!("acme:widget:{id}"));
-    let first = lot.events("order.widgets", &key).await?.remove(0);
-    lot.discard("order.widgets", &key, first.id).await?;
+    let parked: Vec<i64> = lot.events(mark.name, &key).await?.into_iter().map(|event| event.id).collect();
+    let refused = lot.discard(&*mark, &key, parked[1]).await;
+    assert!(matches!(refused, Err(ParkingLotError::NotFirst { first }) if first == parked[0]), "{refused:?}");
+    lot.discard(&*mark, &key, parked[0]).await?;
+    assert_eq!(lot.redrive(Arc::clone(&mark) as _, &key).await?, Redriven { released: 2, free: true });
+    bus.publish(TOPIC, &events).await?;
+    caught_up(&fixture, &bus, &mark).await?;
+    assert_eq!(lot.keys().await?, [], "what was discarded is not parked again");
+    assert_eq!(versions(&fixture, &mark, id).await?, [1, 3, 4, 5]);
+    let refused = lot.discard(&*mark, &key, parked[0]).await;
+    assert!(matches!(refused, Err(ParkingLotError::NotParked)), "{refused:?}");
+    consumer.stop().await
+}
+
+#[tokio::test]
+async fn a_state_that_was_discarded_is_passed_over() -> Result<()> {
+    a_discarded_event_is_passed_over(Guard::StateCarrying).await
+}
+
+#[tokio::test]
+async fn a_change_that_was_discarded_is_passed_over() -> Result<()> {
+    a_discarded_event_is_passed_over(Guard::Delta).await
+}
+
+#[tokio::test]
+async fn a_fact_that_was_discarded_is_passed_over() -> Result<()> {
+    a_discarded_event_is_passed_over(Guard::EveryOnce).await
+}
+
+#[tokio::test]
+async fn a_gap_nobody_can_close_ends_with_the_event_behind_it() -> Result<()> {
+    let (fixture, bus, acme) = (fixture().await?, InProcessBus::new(), tenant("acme"));
+    let mark = Mark::new("order.widgets", Guard::Delta);
+    let id = Uuid::now_v7();
+    let consumer = Running::start(&fixture, &bus, &mark);
+    bus.publish(TOPIC, &history(&acme, &[id], 1..=1)).await?;
+    bus.publish(TOPIC, &history(&acme, &[id], 3..=4)).await?;
+    caught_up(&fixture, &bus, &mark).await?;
+    let (lot, key) = (lot(&fixture), format!("acme:widget:{id}"));
+    let first = lot.events(mark.name, &key).await?.remove(0);
+    lot.discard(&*mark, &key, first.id).await?;
     assert_eq!(lot.redrive(Arc::clone(&mark) as _, &key).await?, Redriven { released: 1, free: true });
-    assert_eq!(versions(&fixture, &mark, id).await?, [2]);
+    assert_eq!(versions(&fixture, &mark, id).await?, [1, 4]);
     consumer.stop().await
 }
 

@@ -236,7 +236,7 @@ pub struct DiscardSummary {
     pub left: u64,
 }
 
-/// Throws one parked event away: it is no event, or its effect was made by hand.
+/// Throws the first parked event of a key away: it is no event, or its effect was made by hand.
 pub async fn discard(
     parts: &Parts,
     service: Service,
@@ -246,8 +246,7 @@ pub async fn discard(
 ) -> anyhow::Result<DiscardSummary> {
     let lot = lot(parts, service)?;
     let reactions = reactions(parts, service)?;
-    let known = reactions.iter().map(|reaction| reaction.consumer()).find(|known| *known == consumer);
-    let Some(consumer) = known else {
+    let Some(reaction) = reactions.iter().find(|reaction| reaction.consumer() == consumer) else {
         let names: Vec<_> = reactions.iter().map(|reaction| reaction.consumer()).collect();
         bail!("{service} has no consumer {consumer}. There are: {}", names.join(", "));
     };
@@ -255,7 +254,7 @@ pub async fn discard(
     let left = events.len().saturating_sub(1) as u64;
     let found = events.into_iter().find(|event| event.id == id);
     let discarded = found.with_context(|| format!("{key} has no parked event {id} for {consumer}"))?;
-    lot.discard(consumer, key, id).await?;
+    lot.discard(&**reaction, key, id).await?;
     Ok(DiscardSummary { discarded, left })
 }
 
