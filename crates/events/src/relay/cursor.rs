@@ -25,6 +25,14 @@ impl Cursor {
     pub fn start() -> Self {
         Self { from: Snapshot::before_everything(), page: None }
     }
+
+    /// Where it stands when what was read in the snapshot `upto` is published: all of it, or the rows up to this one.
+    pub fn moved(&self, upto: Snapshot, last_of_more: Option<i64>) -> Self {
+        match last_of_more {
+            Some(after_seq) => Self { from: self.from.clone(), page: Some(Page { upto, after_seq }) },
+            None => Self { from: upto, page: None },
+        }
+    }
 }
 
 /// The stored cursor cannot be used.

@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{
-    cursor::{Cursor, Page},
-    snapshot::Snapshot,
-};
+use super::{cursor::Cursor, reader::Rows};
 use crate::{lease::Held, outbox::SHARDS};
 
 /// Shard groups a relay's outbox is leased by. Frozen with `relay_cursor`.
@@ -28,6 +25,8 @@ pub(crate) struct Lane {
     pub cursor: Cursor,
     /// The shards of `groups`, for the query.
     pub shards: Vec<i16>,
+    /// The page at `cursor` of these shards, where it was read already.
+    pub ahead: Option<Rows>,
     stored: Instant,
     /// Something was published since the cursor was stored.
     published: bool,
@@ -37,15 +36,13 @@ impl Lane {
     /// One group at the cursor it was claimed with.
     pub fn claimed(group: Held, cursor: Cursor) -> Self {
         let shards = shards_of(group.slot).collect();
-        Self { groups: vec![group], cursor, shards, stored: Instant::now(), published: false }
+        Self { groups: vec![group], cursor, shards, ahead: None, stored: Instant::now(), published: false }
     }
 
-    /// Everything up to `upto` was read and published; or, with `last_seq`, the rows up to it and more are waiting.
-    pub fn advance(&mut self, upto: Snapshot, rows: usize, unfinished_after: Option<i64>) {
-        match unfinished_after {
-            Some(after_seq) => self.cursor.page = Some(Page { upto, after_seq }),
-            None => self.cursor = Cursor { from: upto, page: None },
-        }
+    /// So many rows before `cursor` were published, and what follows may have been read.
+    pub fn advance(&mut self, cursor: Cursor, rows: usize, ahead: Option<Rows>) {
+        self.cursor = cursor;
+        self.ahead = ahead;
         self.published |= rows > 0;
     }
 
@@ -74,6 +71,7 @@ pub(crate) fn merge(lanes: &mut Vec<Lane>) {
             Some(other) => {
                 other.groups.extend(lane.groups);
                 other.shards.extend(lane.shards);
+                other.ahead = None;
                 other.stored = other.stored.min(lane.stored);
                 other.published |= lane.published;
             }
@@ -88,6 +86,7 @@ pub(crate) fn remove(lanes: &mut Vec<Lane>, lost: &[Held]) {
     for lane in lanes.iter_mut() {
         lane.groups.retain(|group| !lost.iter().any(|gone| gone.slot == group.slot));
         lane.shards = lane.groups.iter().flat_map(|group| shards_of(group.slot)).collect();
+        lane.ahead = None;
     }
     lanes.retain(|lane| !lane.groups.is_empty());
 }
@@ -106,6 +105,29 @@ mod tests {
         Lane::claimed(Held { slot: group, term: 1 }, Cursor::start())
     }
 
+    fn at(snapshot: &str) -> Cursor {
+        Cursor { from: snapshot.parse().unwrap(), page: None }
+    }
+
+    fn nothing() -> Rows {
+        Rows { rows: Vec::new(), cut: false }
+    }
+
+    #[test]
+    fn what_was_read_ahead_is_of_these_shards_or_forgotten() {
+        let mut lanes = vec![lane(0), lane(1)];
+        lanes[0].advance(at("8:8:"), 1, Some(nothing()));
+        lanes[1].advance(at("9:9:"), 1, Some(nothing()));
+        merge(&mut lanes);
+        assert!(lanes.iter().all(|lane| lane.ahead.is_some()), "each is alone");
+        lanes[0].advance(at("9:9:"), 1, Some(nothing()));
+        merge(&mut lanes);
+        assert!(lanes[0].ahead.is_none(), "the page of one is not that of both");
+        lanes[0].advance(at("9:9:"), 1, Some(nothing()));
+        remove(&mut lanes, &[Held { slot: 0, term: 1 }]);
+        assert!(lanes[0].ahead.is_none(), "it may hold rows of a shard that is somebody else's now");
+    }
+
     #[test]
     fn the_groups_cover_every_shard_once() {
         let mut shards: Vec<i16> = (0..i32::from(GROUPS)).flat_map(shards_of).collect();
@@ -116,11 +138,12 @@ mod tests {
     #[test]
     fn lanes_merge_when_they_stand_at_the_same_place_and_not_before() {
         let mut lanes = vec![lane(0), lane(1), lane(2)];
-        lanes[2].advance("5:5:".parse().unwrap(), 1, Some(9));
+        let within = lanes[2].cursor.moved("5:5:".parse().unwrap(), Some(9));
+        lanes[2].advance(within, 1, None);
         merge(&mut lanes);
         assert_eq!(lanes.iter().map(|lane| lane.groups.len()).collect::<Vec<_>>(), [2, 1]);
-        lanes[0].advance("8:8:".parse().unwrap(), 0, None);
-        lanes[1].advance("8:8:".parse().unwrap(), 3, None);
+        lanes[0].advance(at("8:8:"), 0, None);
+        lanes[1].advance(at("8:8:"), 3, None);
         merge(&mut lanes);
         assert_eq!((lanes.len(), lanes[0].shards.len()), (1, 24));
         assert!(lanes[0].store_at().is_some(), "what one lane published must still be stored");

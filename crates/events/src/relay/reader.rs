@@ -10,7 +10,7 @@ use kernel::{EventId, TenantId, Version};
 use sqlx::{AssertSqlSafe, FromRow, PgConnection, Row};
 use uuid::Uuid;
 
-use super::snapshot::Snapshot;
+use super::{cursor::Page, snapshot::Snapshot};
 use crate::{Envelope, outbox::SHARDS};
 
 /// Payload bytes after which a page ends, whatever its number of rows: a thousand of the largest payloads would be most
@@ -136,19 +136,18 @@ impl Reader {
         Ok(Difference { upto, page: Rows::new(fresh, limit) })
     }
 
-    /// The next `limit` rows of the difference between `from` and `upto`, after `after_seq`.
+    /// The next `limit` rows of the difference between `from` and the page's snapshot.
     pub async fn page(
         &self,
         conn: &mut PgConnection,
-        (from, upto): (&Snapshot, &Snapshot),
-        after_seq: i64,
+        (from, page): (&Snapshot, &Page),
         shards: &[i16],
         limit: u16,
     ) -> Result<Rows, sqlx::Error> {
         let rows: Vec<StoredRow> = sqlx::query_as(AssertSqlSafe(self.next_page.as_str()))
             .bind(from.as_str())
-            .bind(upto.as_str())
-            .bind(after_seq)
+            .bind(page.upto.as_str())
+            .bind(page.after_seq)
             .bind(all_or(shards))
             .bind(i64::from(limit))
             .fetch_all(conn)

@@ -15,7 +15,7 @@ use super::{
     continuity::Continuity,
     cursor::{self, Cursor, CursorError},
     lane::{self, GROUPS, Lane},
-    reader::{OutboxRow, Reader},
+    reader::{OutboxRow, Reader, Rows},
 };
 use crate::{
     Envelope, PublishError, Retention,
@@ -97,6 +97,7 @@ impl<'a> Session<'a> {
         Reader::tune(&mut conn).await?;
         let mut pause = self.relay.config.poll_min;
         while !stop.is_cancelled() {
+            let began = Instant::now();
             self.keep_house(&mut conn).await?;
             if self.leases.due() {
                 self.renew(&mut conn, Sharing::GiveBackSurplus).await?;
@@ -105,7 +106,8 @@ impl<'a> Session<'a> {
             self.store_cursors(&mut conn, Lane::store_due).await?;
             pause = self.pause_after(&round, pause);
             if !round.unfinished {
-                self.wait(pause, stop).await;
+                // From look to look: where publishing took longer than the pause, what was written meanwhile need not wait.
+                self.wait(began + pause, stop).await;
             }
         }
         self.store_cursors(&mut conn, |lane| lane.store_at().is_some()).await?;
@@ -119,32 +121,38 @@ impl<'a> Session<'a> {
         let limit = self.relay.config.batch;
         let mut round = Round::default();
         for index in 0..self.lanes.len() {
-            let Some(lane) = self.lanes.get(index) else { break };
+            let Some(lane) = self.lanes.get_mut(index) else { break };
             let (upto, page) = if let Some(page) = &lane.cursor.page {
-                let between = (&lane.cursor.from, &page.upto);
-                let rows = self.reader.page(conn, between, page.after_seq, &lane.shards, limit).await?;
+                let rows = match lane.ahead.take() {
+                    Some(rows) => rows,
+                    None => self.reader.page(conn, (&lane.cursor.from, page), &lane.shards, limit).await?,
+                };
                 (page.upto.clone(), rows)
             } else {
                 let difference = self.reader.difference(conn, &lane.cursor.from, &lane.shards, limit).await?;
                 (difference.upto, difference.page)
             };
             let (count, last) = (page.rows.len(), page.rows.last().map(|row| row.seq));
+            let next = lane.cursor.moved(upto, last.filter(|_| page.cut));
+            let mut ahead = None;
             if count > 0 {
                 reached(Step::RelayRead);
-            }
-            if count > 0
-                && let Err(error) = self.publish(conn, page.rows, stop).await
-            {
-                if matches!(error, Interrupted::Publish(_) | Interrupted::Stopped) {
-                    // What was acknowledged before the failure stays acknowledged; without this a log that fails often
-                    // enough would be told the same batches for ever.
-                    self.store_cursors(conn, |lane| lane.store_at().is_some()).await?;
+                let shards = lane.shards.clone();
+                match self.publish(conn, page.rows, (&next, &shards), stop).await {
+                    Ok(following) => ahead = following,
+                    Err(error) => {
+                        if matches!(error, Interrupted::Publish(_) | Interrupted::Stopped) {
+                            // What was acknowledged before the failure stays acknowledged; without this a log that fails
+                            // often enough would be told the same batches for ever.
+                            self.store_cursors(conn, |lane| lane.store_at().is_some()).await?;
+                        }
+                        return Err(error);
+                    }
                 }
-                return Err(error);
             }
             // Publishing may have renewed the leases, but never gives a group back, so the lane is still the same.
             if let Some(lane) = self.lanes.get_mut(index) {
-                lane.advance(upto, count, last.filter(|_| page.cut));
+                lane.advance(next, count, ahead);
             }
             round.rows += count;
             round.unfinished |= page.cut;
@@ -152,13 +160,16 @@ impl<'a> Session<'a> {
         Ok(round)
     }
 
-    /// Produces `rows` and waits for every report, renewing the leases meanwhile.
+    /// Produces `rows` and waits for every report, renewing the leases meanwhile. Where more rows wait at the cursor behind
+    /// these, their page is read at the same time: it lies between two snapshots that stand, so it says the same whenever
+    /// it is read.
     async fn publish(
         &mut self,
         conn: &mut PgConnection,
         rows: Vec<OutboxRow>,
+        (next, shards): (&Cursor, &[i16]),
         stop: &CancellationToken,
-    ) -> Result<(), Interrupted> {
+    ) -> Result<Option<Rows>, Interrupted> {
         if self.leases.lapsed() {
             return Err(Interrupted::LeaseLost);
         }
@@ -170,10 +181,23 @@ impl<'a> Session<'a> {
         let mut publishing = std::pin::pin!(publishing);
         let (started, oldest) = (Instant::now(), enqueued.first().copied());
         measure_age(relay.schema, oldest);
+        let (mut done, mut ahead) = (None, None);
+        if let Some(page) = &next.page {
+            let mut reading = std::pin::pin!(self.reader.page(conn, (&next.from, page), shards, relay.config.batch));
+            ahead = loop {
+                tokio::select! {
+                    rows = &mut reading => break Some(rows?),
+                    published = &mut publishing, if done.is_none() => done = Some(published),
+                }
+            };
+        }
         let mut given_up = std::pin::pin!(grace_after(stop));
-        loop {
+        let published = loop {
+            if let Some(done) = done {
+                break done;
+            }
             tokio::select! {
-                done = &mut publishing => { done?; break }
+                published = &mut publishing => done = Some(published),
                 () = &mut given_up => return Err(Interrupted::Stopped),
                 () = sleep_until(self.leases.renew_at()) => {
                     self.renew(conn, Sharing::KeepAll).await?;
@@ -181,7 +205,8 @@ impl<'a> Session<'a> {
                     watch_for_stall(relay.schema, started, batch.len());
                 }
             }
-        }
+        };
+        published?;
         reached(Step::RelayAcknowledged);
         self.progressed = true;
         metrics::counter!("quoin_relay_published_total", "service" => relay.schema).increment(batch.len() as u64);
@@ -191,7 +216,7 @@ impl<'a> Session<'a> {
             let delay = (acknowledged - at).to_std().unwrap_or_default();
             metrics::histogram!("quoin_relay_delay_seconds", "service" => relay.schema).record(delay);
         }
-        Ok(())
+        Ok(ahead)
     }
 
     fn assert_continuity(&mut self, batch: &[Envelope]) {
@@ -255,8 +280,7 @@ impl<'a> Session<'a> {
     }
 
     /// Waits for a hint or the next poll, but no longer than a cursor or a lease may wait.
-    async fn wait(&self, pause: Duration, stop: &CancellationToken) {
-        let poll = Instant::now() + pause;
+    async fn wait(&self, poll: Instant, stop: &CancellationToken) {
         let store = self.lanes.iter().filter_map(Lane::store_at).min().unwrap_or(poll);
         tokio::select! {
             () = self.relay.hint.notified() => {}
