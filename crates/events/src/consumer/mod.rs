@@ -15,6 +15,7 @@ mod guard;
 mod ledger;
 mod lot;
 mod membership;
+mod pace;
 mod parking;
 mod positions;
 mod session;
@@ -47,7 +48,7 @@ pub struct Consumer {
 /// How a consumer paces itself.
 #[derive(Debug, Clone, Copy)]
 pub struct ConsumerConfig {
-    /// Most records applied in one transaction.
+    /// Most records applied in one transaction; fewer where that would take long.
     pub batch: usize,
     /// How long a partition stays with a consumer that died, and how often it is renewed.
     pub lease: LeaseTimes,

@@ -16,6 +16,7 @@ use super::{
     batch::{Applier, BatchError, Committed},
     drain::Occasion,
     membership::{Membership, MembershipError},
+    pace::Pace,
     settler::{Settler, Settling},
 };
 use crate::{Delivery, Guard, Partition, Publisher, Record, Source, SourceError, backoff::Backoff};
@@ -63,6 +64,7 @@ pub(crate) struct Session<'a> {
     applier: &'a Applier,
     source: &'a mut dyn Source,
     config: ConsumerConfig,
+    pace: Pace,
     membership: Membership<'a>,
     settler: Settler,
     asking: Asking,
@@ -80,7 +82,8 @@ impl<'a> Session<'a> {
         let settler = Settler::start(applier.reaction.clone());
         let membership = Membership::new(applier, config);
         let asking = Asking::new(publisher, applier.lot, config.ask_again_after);
-        Self { applier, source, config, membership, settler, asking, housekeeping: None, progressed: false }
+        let pace = Pace::new(config.batch, config.lease);
+        Self { applier, source, config, pace, membership, settler, asking, housekeeping: None, progressed: false }
     }
 
     /// Forgets everything that must be read from the database again; answers whether anything was committed.
@@ -137,21 +140,23 @@ impl<'a> Session<'a> {
         // What lies before the position was applied, but perhaps not settled, by whoever had the partition before.
         let (known, mut fresh) = records.split_at(records.partition_point(|record| record.offset < position.next));
         self.settle_again(partition, known).await?;
-        let mut careful = false;
+        let mut one_by_one = 0_usize;
         while !fresh.is_empty() {
-            let (now, later) = fresh.split_at(if careful { 1 } else { fresh.len() });
+            let count = if one_by_one > 0 { 1 } else { self.pace.records().min(fresh.len()) };
+            let (now, later) = fresh.split_at(count);
             let next = now.last().map_or(position.next, |record| record.offset + 1);
             let outcome = match self.apply(partition, now, stop).await? {
-                Outcome::Poison(error) if careful => self.park(partition, now, error, stop).await?,
+                Outcome::Poison(error) if count == 1 => self.park(partition, now, error, stop).await?,
                 outcome => outcome,
             };
             match outcome {
                 Outcome::Committed(committed) => {
                     self.committed(partition, committed, next).await?;
                     fresh = later;
+                    one_by_one = one_by_one.saturating_sub(1);
                 }
                 // One of them cannot be applied; one by one it shows which.
-                Outcome::Poison(_) => careful = true,
+                Outcome::Poison(_) => one_by_one = count,
                 Outcome::GivenUp => return Ok(()),
             }
         }
@@ -167,8 +172,12 @@ impl<'a> Session<'a> {
     ) -> Result<Outcome, Interrupted> {
         let mut backoff = retry_backoff();
         while let Some(position) = self.membership.position(partition, &self.settler) {
+            let began = Instant::now();
             match self.applier.apply(partition, position, records).await {
-                Ok(committed) => return Ok(Outcome::Committed(committed)),
+                Ok(committed) => {
+                    self.pace.took(records.len(), began.elapsed());
+                    return Ok(Outcome::Committed(committed));
+                }
                 Err(BatchError::Poison(error)) => return Ok(Outcome::Poison(describe(&*error))),
                 Err(BatchError::Lost) => return Err(Interrupted::PartitionLost),
                 Err(error @ BatchError::Transient(_)) => self.pause(&error, &mut backoff, stop).await?,

@@ -92,6 +92,29 @@ async fn a_relay_and_a_consumer_killed_again_and_again_lose_nothing_and_repeat_n
 }
 
 #[tokio::test]
+async fn processes_that_die_before_they_are_through_get_through_together() -> Result<()> {
+    let (fixture, bus, acme) = (fixture().await?, InProcessBus::new(), tenant("acme"));
+    let mark = Mark::new("order.widgets", Guard::Delta);
+    let id = Uuid::now_v7();
+    let backlog: Vec<Envelope> = (1..=80).map(|version| envelope(&acme, id, version)).collect();
+    bus.publish(TOPIC, &backlog).await?;
+    for _ in 0..4 {
+        let death = mark.given.load(Ordering::Relaxed) + 30;
+        mark.stands_still_at.store(death, Ordering::Relaxed);
+        let consumer = Running::start(&fixture, &bus, &mark);
+        until("it is in the middle of it", async || Ok(mark.given.load(Ordering::Relaxed) >= death)).await?;
+        consumer.task.abort();
+        consumer.task.await.unwrap_err();
+        sqlx::query(r#"update "order".lease set holder = null"#).execute(&fixture.admin).await?;
+        sqlx::query(r#"delete from "order".lease_member"#).execute(&fixture.admin).await?;
+    }
+    let versions: Vec<u64> = effects(&fixture, &mark).await?.into_iter().map(|(_, version)| version).collect();
+    assert!(versions.len() >= 64, "what is committed need not be done again: {}", versions.len());
+    assert_eq!(versions, (1..=versions.len() as u64).collect::<Vec<_>>());
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_transient_failure_is_retried_and_nothing_is_skipped() -> Result<()> {
     let (fixture, bus, acme) = (fixture().await?, InProcessBus::new(), tenant("acme"));
     let mark = Mark::new("order.widgets", Guard::Delta);

@@ -30,6 +30,9 @@ pub struct Mark {
     /// Versions that cannot be applied while it is set.
     pub poison: Mutex<Vec<(Uuid, u64)>>,
     pub panics: AtomicBool,
+    /// Events it was given, applied or not; at this one it stands still.
+    pub given: AtomicUsize,
+    pub stands_still_at: AtomicUsize,
     /// How many attempts still fail transiently.
     pub busy: AtomicUsize,
     pub redis_away: AtomicBool,
@@ -44,6 +47,8 @@ impl Mark {
             guard,
             poison: Mutex::default(),
             panics: AtomicBool::default(),
+            given: AtomicUsize::default(),
+            stands_still_at: AtomicUsize::new(usize::MAX),
             busy: AtomicUsize::default(),
             redis_away: AtomicBool::default(),
             settled: Mutex::default(),
@@ -71,6 +76,9 @@ impl Reaction for Mark {
     }
 
     async fn apply(&self, tx: &mut PgConnection, event: &Envelope) -> Result<(), ReactionError> {
+        if self.given.fetch_add(1, Ordering::Relaxed) + 1 == self.stands_still_at.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
         if self.busy.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
             return Err(ReactionError::transient("busy"));
         }
