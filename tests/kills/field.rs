@@ -41,6 +41,9 @@ const SETTINGS: [(&str, &str); 7] = [
     ("QUOIN__DATABASE__MAX_CONNECTIONS", "5"),
 ];
 
+/// Sales between two lines about how far it is.
+const REPORT_EVERY: usize = 250;
+
 /// Everything that can be killed, and what it is killed for.
 pub struct Field {
     scale: Scale,
@@ -49,6 +52,7 @@ pub struct Field {
     servers: Servers,
     crew: Arc<Crew>,
     tenant: String,
+    began: Instant,
     _folder: TempDir,
 }
 
@@ -86,12 +90,11 @@ impl Field {
             lives: AtomicUsize::new(0),
         });
         let tenant = test::unique_name("t");
-        Ok(Self { scale, postgres, kafka, servers, crew, tenant, _folder: folder })
+        Ok(Self { scale, postgres, kafka, servers, crew, tenant, began: Instant::now(), _folder: folder })
     }
 
     /// Sells and kills until there is enough of both, calms down, and counts.
     pub async fn run(self) -> Result<Found> {
-        let began = Instant::now();
         let mut places = JoinSet::new();
         places.spawn(Arc::clone(&self.crew).keep(Role::Serve));
         for _ in 0..self.scale.workers {
@@ -107,7 +110,7 @@ impl Field {
         };
         places.shutdown().await;
         let crew = Arc::into_inner(self.crew).context("the crew is gone")?;
-        Ok(Found { scale: self.scale, sales, took: began.elapsed(), verdict, tally: crew.tally })
+        Ok(Found { scale: self.scale, sales, took: self.began.elapsed(), verdict, tally: crew.tally })
     }
 
     async fn sell_and_count(&self) -> Result<(usize, Verdict)> {
@@ -145,12 +148,21 @@ impl Field {
                 let number = tickets.fetch_add(1, Ordering::SeqCst);
                 sold.push(sellers::sell(shop, number).await.with_context(|| format!("sale {number}"))?);
                 self.crew.sold.send_modify(|sold| *sold += 1);
+                self.report();
             }
             anyhow::Ok(sold)
         };
         let sold = try_join_all((0..self.scale.sellers).map(|_| client())).await?;
         self.crew.calm.send_replace(true);
         Ok(sold.into_iter().flatten().collect())
+    }
+
+    /// How far it is, now and then.
+    fn report(&self) {
+        let sold = *self.crew.sold.borrow();
+        if sold.is_multiple_of(REPORT_EVERY) {
+            println!("{sold} sales, {} kills, {} s", self.crew.tally.total().killed, self.began.elapsed().as_secs());
+        }
     }
 }
 
