@@ -12,6 +12,7 @@ mod batch;
 mod drain;
 mod effect;
 mod guard;
+mod halving;
 mod ledger;
 mod lot;
 mod membership;

@@ -15,6 +15,7 @@ use super::{
     asking::Asking,
     batch::{Applier, BatchError, Committed},
     drain::Occasion,
+    halving::Halving,
     membership::{Membership, MembershipError},
     pace::Pace,
     settler::{Settler, Settling},
@@ -140,23 +141,25 @@ impl<'a> Session<'a> {
         // What lies before the position was applied, but perhaps not settled, by whoever had the partition before.
         let (known, mut fresh) = records.split_at(records.partition_point(|record| record.offset < position.next));
         self.settle_again(partition, known).await?;
-        let mut one_by_one = 0_usize;
+        let mut halving = Halving::default();
         while !fresh.is_empty() {
-            let count = if one_by_one > 0 { 1 } else { self.pace.records().min(fresh.len()) };
+            let count = halving.of(self.pace.records().min(fresh.len()));
             let (now, later) = fresh.split_at(count);
             let next = now.last().map_or(position.next, |record| record.offset + 1);
             let outcome = match self.apply(partition, now, stop).await? {
-                Outcome::Poison(error) if count == 1 => self.park(partition, now, error, stop).await?,
+                Outcome::Poison(error) if count == 1 => {
+                    halving.failed(count);
+                    self.park(partition, now, error, stop).await?
+                }
                 outcome => outcome,
             };
             match outcome {
                 Outcome::Committed(committed) => {
                     self.committed(partition, committed, next).await?;
                     fresh = later;
-                    one_by_one = one_by_one.saturating_sub(1);
+                    halving.passed(count);
                 }
-                // One of them cannot be applied; one by one it shows which.
-                Outcome::Poison(_) => one_by_one = count,
+                Outcome::Poison(_) => halving.failed(count),
                 Outcome::GivenUp => return Ok(()),
             }
         }
