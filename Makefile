@@ -36,7 +36,7 @@ real: setup ## Prove it on real invoices: make real DATA=online-retail.csv.gz
 	@cargo build --release --package quoin
 	@exec scripts/run --release quoin real "$$DATA"
 
-prove: setup ## Prove it under faults at full length (an hour and more) and write docs/proofs.md
+prove: setup ## Prove it under faults at full length (about two hours) and write docs/proofs.md
 	@scripts/prove $(ARGS)
 
 up: setup ## Deploy with one container a service behind one entry (deploy/compose.yaml)

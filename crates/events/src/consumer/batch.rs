@@ -202,17 +202,16 @@ impl<'a> Batch<'a> {
 
     fn note_applied(&mut self, guard: Guard, key: String, event: &Envelope) {
         self.committed.applied += 1;
+        self.entries.note(guard, event);
         if guard == Guard::EveryOnce {
             self.inbox.insert(event.id.uuid());
-            self.entries.events.push(event.id);
             return;
         }
         let state = self.states.entry(key.clone()).or_default();
         state.applied = event.aggregate_version;
         if state.hold == Some(Hold::Gap) {
-            self.committed.gaps.insert(key.clone());
+            self.committed.gaps.insert(key);
         }
-        self.entries.versions.insert(key, event.aggregate_version);
     }
 
     async fn park(&mut self, tx: &mut PgConnection, delivery: &Delivery, reason: Reason) -> Result<(), BatchError> {

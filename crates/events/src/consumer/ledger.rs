@@ -24,17 +24,22 @@ pub(crate) struct Entries {
 }
 
 impl Entries {
-    /// That `event` was applied.
+    /// That `event` was applied, and nothing else.
     pub fn of(guard: Guard, event: &Envelope) -> Self {
         let mut entries = Self::default();
+        entries.note(guard, event);
+        entries
+    }
+
+    /// That `event` was applied as well.
+    pub fn note(&mut self, guard: Guard, event: &Envelope) {
         match guard {
             Guard::Ignore => {}
-            Guard::EveryOnce => entries.events.push(event.id),
+            Guard::EveryOnce => self.events.push(event.id),
             Guard::StateCarrying | Guard::Delta | Guard::CountOnly => {
-                entries.versions.insert(event.key(), event.aggregate_version);
+                self.versions.insert(event.key(), event.aggregate_version);
             }
         }
-        entries
     }
 }
 

@@ -25,7 +25,8 @@ pub(crate) struct Pace {
 impl Pace {
     /// At most `most` records, in half the time between two renewals of a lease: leases are renewed between transactions.
     pub fn new(most: usize, lease: LeaseTimes) -> Self {
-        Self { most, longest: LONGEST.min(lease.renew_every / 2), records: FIRST.min(most).max(1) }
+        let most = most.max(1);
+        Self { most, longest: LONGEST.min(lease.renew_every / 2), records: FIRST.min(most) }
     }
 
     /// How many the next one should take.

@@ -96,7 +96,8 @@ async fn processes_that_die_before_they_are_through_get_through_together() -> Re
     let (fixture, bus, acme) = (fixture().await?, InProcessBus::new(), tenant("acme"));
     let mark = Mark::new("order.widgets", Guard::Delta);
     let id = Uuid::now_v7();
-    let backlog: Vec<Envelope> = (1..=80).map(|version| envelope(&acme, id, version)).collect();
+    // More than four processes can commit, each of them less than it is given.
+    let backlog: Vec<Envelope> = (1..=120).map(|version| envelope(&acme, id, version)).collect();
     bus.publish(TOPIC, &backlog).await?;
     for _ in 0..4 {
         let death = mark.given.load(Ordering::Relaxed) + 30;
