@@ -4,6 +4,7 @@ use std::{
     fs::File,
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
+    process::ExitStatus,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -26,6 +27,8 @@ const POLL: Duration = Duration::from_millis(50);
 /// What a process says that cannot open its door.
 const PORT_TAKEN: &str = "cannot listen on";
 const SIGKILL: i32 = 9;
+/// How native code breaks down: SIGBUS and SIGSEGV. Rust of its own ends with an exit code or SIGABRT.
+const BREAKDOWNS: [i32; 2] = [7, 11];
 /// Lines of a log that are shown.
 const LAST_WORDS: usize = 8;
 
@@ -77,16 +80,12 @@ impl Crew {
         loop {
             tokio::select! {
                 status = child.wait() => {
-                    let step = buried(&grave);
-                    let status = status?;
-                    let Some(step) = step.filter(|_| status.signal() == Some(SIGKILL)) else {
-                        let words = self.last_words(role);
-                        ensure!(words.contains(PORT_TAKEN), "a process ended by itself, {status}: {words}");
-                        return Ok(None);
-                    };
-                    // Whoever got to a step was at work.
-                    self.settle(owed);
-                    return Ok(Some(Cause::At(step)));
+                    let cause = self.ended(role, status?, &grave)?;
+                    // Whoever got to a step was at work, and so was whoever broke down.
+                    if cause.is_some() {
+                        self.settle(owed);
+                    }
+                    return Ok(cause);
                 }
                 () = ready(&url), if owed.is_some() => self.settle(owed),
                 () = until(&mut sold, |sold| *sold >= end_of_patience), if life.is_some() && owed.is_none() => {
@@ -98,6 +97,21 @@ impl Crew {
                 }
             }
         }
+    }
+
+    /// What ended a process that nobody killed from outside.
+    fn ended(&self, role: Role, status: ExitStatus, grave: &Path) -> Result<Option<Cause>> {
+        let step = buried(grave).filter(|_| status.signal() == Some(SIGKILL));
+        if let Some(step) = step {
+            return Ok(Some(Cause::At(step)));
+        }
+        let words = self.last_words(role);
+        if role == Role::Work && status.signal().is_some_and(|signal| BREAKDOWNS.contains(&signal)) {
+            println!("a worker broke down, {status}: {words}");
+            return Ok(Some(Cause::Breakdown));
+        }
+        ensure!(words.contains(PORT_TAKEN), "a process ended by itself, {status}: {words}");
+        Ok(None)
     }
 
     fn start(&self, role: Role, life: Option<Life>, grave: &Path) -> Result<(Child, String)> {

@@ -117,8 +117,8 @@ impl Poisoner<'_> {
         let arguments = ["events", "redrive", service, "--consumer", consumer, "--key", key, "--json"];
         let grave = self.crew.folder.join(format!("grave-redrive-{}", Uuid::now_v7()));
         let doom = Doom { step: Step::ConsumerDraining, time: 1 }.to_string();
-        let mut died = false;
-        eventually("the key is free", async || {
+        let (mut died, mut said) = (false, String::new());
+        let free = eventually("the key is free", async || {
             let mut command = self.crew.deployment.command(&arguments);
             if !died {
                 command.env(DOOMS, &doom).env(GRAVE, &grave);
@@ -130,9 +130,12 @@ impl Poisoner<'_> {
                 self.crew.tally.killed(Cause::At(Step::ConsumerDraining));
                 return Ok(None);
             }
+            let words = [output.stdout, output.stderr].map(|words| String::from_utf8_lossy(&words).into_owned());
+            said = format!("{}: {}", output.status, words.concat());
             Ok(output.status.success().then_some(()))
         })
-        .await?;
+        .await;
+        free.with_context(|| format!("the last redrive said {said}"))?;
         if died {
             self.crew.tally.recovered(Cause::At(Step::ConsumerDraining));
         }

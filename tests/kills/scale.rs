@@ -44,8 +44,8 @@ impl Scale {
             sellers: if long { 8 } else { 4 },
             server_kills: if long { 10 } else { 1 },
             rounds: if long { usize::MAX } else { 1 },
-            depth: if long { 240 } else { 10 },
-            patience: if long { 400 } else { 25 },
+            depth: if long { 400 } else { 10 },
+            patience: if long { 700 } else { 25 },
             poison_every: if long { sales / 20 } else { 15 },
             seed: variable("QUOIN_KILLS_SEED")?.unwrap_or_else(|| fastrand::u64(..)),
         })

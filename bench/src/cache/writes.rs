@@ -10,16 +10,30 @@ use super::{
     timing::seconds_for,
 };
 
-/// Passes over all keys in a round.
-const PASSES: usize = 20;
-const TASKS: usize = 64;
+/// Passes over all keys in a round, for each number of tasks. A single task has no other's calls to be sent with, so it is
+/// what one caller waits for.
+const WAYS: [(usize, usize, &str); 2] = [(64, 20, "writes, 64 tasks"), (1, 4, "writes, 1 task")];
 
-/// One round. Every pass leaves every key filled.
+/// One round.
 pub async fn measure(redis: &Arc<Redis>, table: &mut Table) -> Result<()> {
+    for (tasks, passes, row) in WAYS {
+        measure_with(redis, table, tasks, passes, row).await?;
+    }
+    Ok(())
+}
+
+/// Every pass leaves every key filled.
+async fn measure_with(
+    redis: &Arc<Redis>,
+    table: &mut Table,
+    tasks: usize,
+    passes: usize,
+    row: &'static str,
+) -> Result<()> {
     macro_rules! pass {
         ($method:ident) => {{
             let redis = Arc::clone(redis);
-            seconds_for(TASKS, KEYS, move |number| {
+            seconds_for(tasks, KEYS, move |number| {
                 let redis = Arc::clone(&redis);
                 async move { redis.$method(number).await }
             })
@@ -27,7 +41,7 @@ pub async fn measure(redis: &Arc<Redis>, table: &mut Table) -> Result<()> {
         }};
     }
     let (mut set, mut lease, mut fill, mut invalidate, mut delete) = (0.0, 0.0, 0.0, 0.0, 0.0);
-    for _ in 0..PASSES {
+    for _ in 0..passes {
         set += pass!(set);
         delete += pass!(delete);
         lease += pass!(lease);
@@ -38,8 +52,8 @@ pub async fn measure(redis: &Arc<Redis>, table: &mut Table) -> Result<()> {
         pass!(fill);
     }
     #[expect(clippy::cast_precision_loss, reason = "a few thousand calls")]
-    let each = |seconds: f64| seconds * 1e6 / (PASSES * KEYS) as f64;
-    let line = |what, floor| Line { row: "writes, 64 tasks", what, unit: "µs/call", floor };
+    let each = |seconds: f64| seconds * 1e6 / (passes * KEYS) as f64;
+    let line = |what, floor| Line { row, what, unit: "µs/call", floor };
     table.add(line("fred, SET", None), each(set));
     table.add(line("store, fill under a lease", Some("fred, SET")), each(fill));
     table.add(line("store, lease and fill", Some("fred, SET")), each(lease + fill));

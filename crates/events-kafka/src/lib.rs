@@ -9,6 +9,7 @@
 mod client;
 mod publisher;
 mod source;
+mod standstill;
 mod topics;
 mod wire;
 

@@ -1,4 +1,5 @@
-//! Writes events to Kafka: idempotent, acknowledged by all in-sync replicas, never giving up on its own.
+//! Writes events to Kafka: idempotent, acknowledged by all in-sync replicas. What is not acknowledged in good time is begun
+//! anew with a new producer, for as long as the caller repeats it.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -20,6 +21,10 @@ use crate::{KafkaError, client, client::Quiet, wire};
 /// Pause while the producer's queue is full.
 const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(5);
 
+/// For so long a partition may acknowledge nothing before the producer is replaced. A broker that is away costs a repetition a
+/// minute; a producer that has lost a partition (librdkafka's issue 5430) would hold up its outbox until the process ends.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// Writes events to the topics of one installation.
 ///
 /// After any failure, and when a call is dropped half-way, the producer is purged and replaced: librdkafka may have
@@ -27,6 +32,7 @@ const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(5);
 pub struct KafkaPublisher {
     config: ClientConfig,
     prefix: String,
+    patience: Duration,
     producer: Mutex<Option<FutureProducer<Quiet>>>,
 }
 
@@ -39,18 +45,26 @@ impl KafkaPublisher {
             .set("acks", "all")
             .set("enable.idempotence", "true")
             .set("max.in.flight.requests.per.connection", "5")
-            // Infinite: a record is given up by the relay, which starts over, never by the producer, which would leave
-            // a hole. The relay alarms when a batch takes too long.
+            // Infinite: a batch is given up as a whole and begun anew, never a record of it by the producer, which would
+            // leave a hole.
             .set("message.timeout.ms", "0")
             // A relay's batch is queued at once, so waiting longer for company gains nothing.
             .set("linger.ms", "1")
             .set("compression.type", "lz4")
             // As Java clients do it; librdkafka's own default differs, and a key must have one partition for everyone.
             .set("partitioner", "murmur2_random");
-        let publisher = Self { config, prefix: prefix.to_owned(), producer: Mutex::new(None) };
+        let (prefix, producer) = (prefix.to_owned(), Mutex::new(None));
+        let publisher = Self { config, prefix, patience: PATIENCE, producer };
         // Wrong settings must show at the start.
         drop(publisher.producer()?);
         Ok(publisher)
+    }
+
+    /// The same, giving up a batch after `patience` without an acknowledgement from one of its partitions; a minute if this is
+    /// never called.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     fn slot(&self) -> MutexGuard<'_, Option<FutureProducer<Quiet>>> {
@@ -83,10 +97,12 @@ impl Publisher for KafkaPublisher {
             if place == half {
                 reached(Step::RelayHalfProduced);
             }
-            match report.await {
-                Ok(Ok(_)) => {}
-                Ok(Err((error, _))) => return Err(refused(error)),
-                Err(Canceled) => return Err(PublishError("the producer was replaced".into())),
+            // A partition acknowledges its records in their order: as long as it gets on, the next report is not far.
+            match tokio::time::timeout(self.patience, report).await {
+                Ok(Ok(Ok(_))) => {}
+                Ok(Ok(Err((error, _)))) => return Err(refused(error)),
+                Ok(Err(Canceled)) => return Err(PublishError("the producer was replaced".into())),
+                Err(_) => return Err(PublishError(format!("no acknowledgement for {:?}", self.patience).into())),
             }
         }
         attempt.acknowledged = true;

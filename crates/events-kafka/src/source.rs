@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use events::{Delivery, Extent, Partition, Source, SourceError};
 use futures::FutureExt;
 use rdkafka::{
-    Message, Offset, TopicPartitionList,
+    ClientConfig, Message, Offset, TopicPartitionList,
     consumer::{CommitMode, Consumer, StreamConsumer},
     error::{KafkaError as ClientError, RDKafkaErrorCode},
     message::BorrowedMessage,
@@ -19,24 +19,36 @@ use rdkafka::{
 };
 use tokio::time::Instant;
 
-use crate::{KafkaError, client, client::Quiet, wire};
+use crate::{
+    KafkaError, client,
+    client::Quiet,
+    standstill::{Key, Seen, Standstill},
+    wire,
+};
 
+/// For so long a partition may give nothing although its log goes on; then the client is replaced.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// Longest wait for how far the logs reach: nothing is read meanwhile, and leases run.
+const ENDS_WITHIN: Duration = Duration::from_secs(1);
 /// Longest wait for an answer about topics and offsets.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// Reads partitions of one installation's topics.
 pub struct KafkaSource {
+    config: ClientConfig,
     consumer: Arc<StreamConsumer<Quiet>>,
     prefix: String,
-    /// The next offset expected of each assigned partition, by full topic name and number.
-    expected: HashMap<(String, i32), (Partition, i64)>,
+    /// The next offset expected of each assigned partition.
+    expected: HashMap<Key, (Partition, i64)>,
+    standstill: Standstill,
 }
 
 impl KafkaSource {
     /// A source at `brokers` (`host:port,…`), its topics' names beginning with `prefix`; `consumer` names the offsets
     /// shown by Kafka's own tools. Connects lazily.
     pub fn new(brokers: &str, prefix: &str, consumer: &str) -> Result<Self, KafkaError> {
-        let consumer: StreamConsumer<Quiet> = client::config(brokers)
+        let mut config = client::config(brokers);
+        config
             .set("group.id", format!("{prefix}{consumer}"))
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
@@ -45,9 +57,17 @@ impl KafkaSource {
             .set("isolation.level", "read_committed")
             .set("fetch.wait.max.ms", "100")
             // A consumer takes batches of some hundred records; more than a few megabytes ahead is memory wasted.
-            .set("queued.max.messages.kbytes", "8192")
-            .create_with_context(Quiet)?;
-        Ok(Self { consumer: Arc::new(consumer), prefix: prefix.to_owned(), expected: HashMap::new() })
+            .set("queued.max.messages.kbytes", "8192");
+        let consumer = Arc::new(config.create_with_context(Quiet)?);
+        let (prefix, standstill) = (prefix.to_owned(), Standstill::after(PATIENCE));
+        Ok(Self { config, consumer, prefix, expected: HashMap::new(), standstill })
+    }
+
+    /// The same, replacing its client where a partition gives nothing for `patience` although its log goes on; a minute if this
+    /// is never called.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { standstill: Standstill::after(patience), ..self }
     }
 
     fn full_name(&self, topic: &str) -> String {
@@ -62,6 +82,34 @@ impl KafkaSource {
         let consumer = Arc::clone(&self.consumer);
         let answer = tokio::task::spawn_blocking(move || question(&consumer)).await;
         answer.map_err(|error| SourceError(error.into()))?.map_err(failed)
+    }
+
+    /// Replaces the client if it has lost a partition. A broker that does not answer is no standstill.
+    async fn watch(&mut self) -> Result<(), SourceError> {
+        let mut asked = TopicPartitionList::with_capacity(self.expected.len());
+        for (name, number) in self.expected.keys() {
+            asked.add_partition_offset(name, *number, Offset::End).map_err(failed)?;
+        }
+        let Ok(ends) = self.ask(move |consumer| consumer.offsets_for_times(asked, ENDS_WITHIN)).await else {
+            return Ok(());
+        };
+        let ends = ends.elements().into_iter().filter_map(|found| {
+            let key = (found.topic().to_owned(), found.partition());
+            let (Offset::Offset(end), Some((_, next))) = (found.offset(), self.expected.get(&key)) else { return None };
+            Some((key, Seen { next: *next, end }))
+        });
+        let seen = ends.collect();
+        if self.standstill.look(seen) {
+            tracing::warn!("a partition gives nothing although its log goes on: Kafka's client is replaced");
+            metrics::counter!("quoin_kafka_consumer_replaced_total").increment(1);
+            let replacement = Arc::new(self.config.create_with_context(Quiet).map_err(failed)?);
+            let lost = std::mem::replace(&mut self.consumer, replacement);
+            // It is closed in order, which may take a while: not on a worker of the runtime.
+            std::thread::spawn(move || drop(lost));
+            let expected = self.expected.values().cloned().collect::<Vec<_>>();
+            self.assign(&expected).await?;
+        }
+        Ok(())
     }
 
     /// A record of an assigned partition that was not delivered before; anything else is left over from an earlier
@@ -127,6 +175,7 @@ impl Source for KafkaSource {
 
     async fn assign(&mut self, from: &[(Partition, i64)]) -> Result<(), SourceError> {
         self.expected.clear();
+        self.standstill.forget();
         let mut list = TopicPartitionList::with_capacity(from.len());
         for (partition, offset) in from {
             let name = self.full_name(&partition.topic);
@@ -153,6 +202,9 @@ impl Source for KafkaSource {
                 Some(Err(error)) if is_passing(&error) => {}
                 Some(Err(error)) => return Err(failed(error)),
             }
+        }
+        if batch.is_empty() && !self.expected.is_empty() && self.standstill.is_due(Instant::now()) {
+            self.watch().await?;
         }
         Ok(batch)
     }

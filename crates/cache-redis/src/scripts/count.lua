@@ -7,15 +7,13 @@ local FIELDS = 5
 local GRACE_MS = 1000
 
 local function remembered(key)
-  local numbers = {}
-  for digits in string.gmatch(redis.call('GET', key) or '', '%d+') do numbers[#numbers + 1] = tonumber(digits) end
-  return numbers[1], numbers[2], numbers[3]
+  local one, two, three = string.match(redis.call('GET', key) or '', '(%d*):?(%d*):?(%d*)')
+  return tonumber(one), tonumber(two), tonumber(three)
 end
 
-local function text(...)
-  local numbers = {...}
-  for i, number in ipairs(numbers) do numbers[i] = string.format('%.0f', number) end
-  return table.concat(numbers, ':')
+local function text(one, two, three)
+  if three then return string.format('%.0f:%.0f:%.0f', one, two, three) end
+  return string.format('%.0f:%.0f', one, two)
 end
 
 local function ceil_of(units, limit) return math.ceil(units / limit) end
@@ -99,6 +97,6 @@ for i, key in ipairs(KEYS) do
   passes = passes and (allowed or shadow)
 end
 if passes then
-  for _, write in ipairs(writes) do redis.call('SET', write[1], write[2], 'PX', string.format('%.0f', write[3])) end
+  for _, write in ipairs(writes) do redis.call('SET', write[1], write[2], 'PX', write[3]) end
 end
 return answers

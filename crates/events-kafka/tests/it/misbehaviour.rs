@@ -7,7 +7,11 @@ use anyhow::Result;
 use events::{Envelope, Publisher, Record, Source};
 use events_kafka::{KafkaPublisher, KafkaSource};
 use kernel::{Clock, EventId, SystemClock, Version};
-use rdkafka::mocking::MockCluster;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use rdkafka::{
+    mocking::MockCluster,
+    types::{RDKafkaApiKey, RDKafkaRespErr},
+};
 use uuid::Uuid;
 
 const TOPIC: &str = "quoin.order.v1";
@@ -70,6 +74,29 @@ async fn a_batch_waits_for_a_broker_that_is_away() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_never_acknowledged_is_given_up_and_goes_with_the_next_producer() -> Result<()> {
+    let cluster = MockCluster::new(1)?;
+    cluster.create_topic(TOPIC, 1, 1)?;
+    let brokers = cluster.bootstrap_servers();
+    let publisher = KafkaPublisher::new(&brokers, "")?.with_patience(Duration::from_millis(700));
+    let batch = history(Uuid::now_v7(), 1..=20);
+    publisher.publish(TOPIC, &batch[..5]).await?;
+    // Taken and never answered.
+    cluster.broker_round_trip_time(1, Duration::from_mins(5))?;
+    let given_up = publisher.publish(TOPIC, &batch[5..]).await.unwrap_err();
+    assert!(given_up.0.to_string().starts_with("no acknowledgement"), "{}", given_up.0);
+    cluster.broker_round_trip_time(1, Duration::ZERO)?;
+    publisher.publish(TOPIC, &batch[5..]).await?;
+    let written = versions(&brokers).await?;
+    assert_eq!(
+        written[written.len() - 15..],
+        (6..=20).collect::<Vec<_>>(),
+        "whole and in order, whatever was there before"
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dropped_call_leaves_nothing_that_could_overtake_the_next() -> Result<()> {
     let cluster = MockCluster::new(1)?;
     cluster.create_topic(TOPIC, 1, 1)?;
@@ -110,6 +137,42 @@ async fn a_reader_outlives_a_broker_restart() -> Result<()> {
         assert!(!batch.is_empty(), "only {read} of 4 were read");
         read += batch.len();
     }
+    Ok(())
+}
+
+/// Reads what was published while a broker says how far its log reaches and gives nothing of it.
+async fn read_from_a_silent_broker() -> Result<()> {
+    let cluster = MockCluster::new(1)?;
+    cluster.create_topic(TOPIC, 2, 1)?;
+    let brokers = cluster.bootstrap_servers();
+    let mut source = KafkaSource::new(&brokers, "", "reader")?.with_patience(Duration::from_secs(1));
+    let partitions = source.partitions(TOPIC).await?;
+    source.assign(&partitions.into_iter().map(|partition| (partition, 0)).collect::<Vec<_>>()).await?;
+    cluster.request_errors(RDKafkaApiKey::Fetch, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT; 1_000]);
+    let id = Uuid::now_v7();
+    KafkaPublisher::new(&brokers, "")?.publish(TOPIC, &history(id, 1..=5)).await?;
+    for _ in 0..4 {
+        assert!(source.next_batch(10, Duration::from_secs(1)).await?.is_empty(), "it is silent");
+    }
+    cluster.clear_request_errors(RDKafkaApiKey::Fetch);
+    let mut read = Vec::new();
+    while read.len() < 5 {
+        let batch = source.next_batch(10, Duration::from_secs(10)).await?;
+        assert!(!batch.is_empty(), "only {read:?} were read");
+        read.extend(batch.into_iter().map(|delivery| delivery.offset));
+    }
+    assert_eq!(read, (0..5).collect::<Vec<_>>(), "each once, in order");
+    Ok(())
+}
+
+#[test]
+fn a_reader_that_hears_nothing_of_a_log_that_goes_on_gets_another_client() -> Result<()> {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    metrics::with_local_recorder(&recorder, || {
+        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(read_from_a_silent_broker())
+    })?;
+    let shown = recorder.handle().render();
+    assert!(shown.contains("quoin_kafka_consumer_replaced_total "), "{shown}");
     Ok(())
 }
 

@@ -131,7 +131,7 @@ pub async fn end_claim(
     Ok(ended.rows_affected() == 1)
 }
 
-/// Lets planned tasks be taken.
+/// Lets planned tasks be taken, ahead of what younger orders wait for: a backlog is completed order by order.
 pub async fn make_ready(conn: &mut PgConnection, tenant: &TenantId, tasks: &[TaskId]) -> OrderResult<()> {
     if tasks.is_empty() {
         return Ok(());
@@ -139,7 +139,7 @@ pub async fn make_ready(conn: &mut PgConnection, tenant: &TenantId, tasks: &[Tas
     let ids: Vec<uuid::Uuid> = tasks.iter().map(|task| task.uuid()).collect();
     sqlx::query!(
         r#"
-        update "order".task set state = 'ready', run_after = clock_timestamp(), updated_at = clock_timestamp()
+        update "order".task set state = 'ready', run_after = created_at, updated_at = clock_timestamp()
         where tenant_id = $1 and task_id = any($2) and state = 'planned'
         "#,
         tenant.as_str(),

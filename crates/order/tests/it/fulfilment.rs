@@ -47,6 +47,18 @@ async fn the_stored_state_is_the_roll_up_of_the_items_after_every_step() {
 }
 
 #[tokio::test]
+async fn of_a_backlog_an_order_is_completed_before_a_younger_one_is_begun() {
+    let mut world = World::new().await;
+    world.config.task_batch = 1;
+    let (old, young) = (world.ordered(&[("1", "20.00")]).await, world.ordered(&[("1", "5.00")]).await);
+    let runner = world.runner("one");
+    for _ in 0..3 {
+        assert_eq!(runner.round().await.unwrap(), 1);
+    }
+    assert_eq!((world.read(&old).await.state(), world.read(&young).await.state()), ("completed", "acknowledged"));
+}
+
+#[tokio::test]
 async fn services_without_stock_reserve_nothing() {
     let world = World::new().await;
     let quote = world.accepted(&[("1", "10.00"), ("1", "5.00")]);
