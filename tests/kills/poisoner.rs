@@ -56,17 +56,8 @@ impl Poisoner<'_> {
     async fn dose(&self) -> Result<()> {
         let key = self.poison().await?;
         for (service, consumer) in READERS {
-            let parked = async || {
-                let parked =
-                    format!("select event_key from \"{service}\".parked_key where consumer = $1 and event_key = $2");
-                let mut conn = PgConnection::connect(self.postgres_url).await.ok()?;
-                let found: Result<Option<(String,)>, _> =
-                    sqlx::query_as(AssertSqlSafe(parked)).bind(consumer).bind(&key).fetch_optional(&mut conn).await;
-                // PostgreSQL may be away.
-                found.ok().flatten()
-            };
             let parking = async {
-                while parked().await.is_none() {
+                while self.is_parked(service, consumer, &key).await != Some(true) {
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
             };
@@ -79,6 +70,14 @@ impl Poisoner<'_> {
             self.redrive(service, consumer, &key).await.with_context(|| format!("for {consumer}"))?;
         }
         Ok(())
+    }
+
+    /// Whether the key waits in the consumer's parking lot; nothing while PostgreSQL is away.
+    async fn is_parked(&self, service: &str, consumer: &str, key: &str) -> Option<bool> {
+        let sql =
+            format!("select exists (select from \"{service}\".parked_key where consumer = $1 and event_key = $2)");
+        let mut conn = PgConnection::connect(self.postgres_url).await.ok()?;
+        sqlx::query_scalar(AssertSqlSafe(sql)).bind(consumer).bind(key).fetch_one(&mut conn).await.ok()
     }
 
     /// An event of an order that does not exist, as a broken program would write it; answers its key.
@@ -132,7 +131,9 @@ impl Poisoner<'_> {
             }
             let words = [output.stdout, output.stderr].map(|words| String::from_utf8_lossy(&words).into_owned());
             said = format!("{}: {}", output.status, words.concat());
-            Ok(output.status.success().then_some(()))
+            // Who freed the key may not have lived to say so; to free it again is refused.
+            let free = output.status.success() || self.is_parked(service, consumer, key).await == Some(false);
+            Ok(free.then_some(()))
         })
         .await;
         free.with_context(|| format!("the last redrive said {said}"))?;
