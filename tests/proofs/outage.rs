@@ -2,6 +2,7 @@
 //! arrives, in order.
 
 use std::{
+    collections::HashSet,
     path::Path,
     sync::{
         Arc,
@@ -162,15 +163,23 @@ async fn kafka_away_under_load_costs_no_command_and_no_event() -> Result<()> {
 /// The topics hold what the outboxes hold, each aggregate's in order.
 async fn judge(stage: &Stage) -> Result<()> {
     come_down("the last events are published", async || stage.unpublished().await).await?;
+    // Quotes go on being closed after their orders: what is written meanwhile is neither lost nor invented.
+    let before = outboxes(stage).await?;
+    let seen = Topics::open(&stage.servers)?.read().await?;
+    let after = outboxes(stage).await?;
+    let verdict = (seen.lacking(&before), seen.beyond(&after), seen.inversions());
+    assert_eq!(verdict, (0, 0, 0), "lost, invented, inverted");
+    Ok(())
+}
+
+/// The ids of all events.
+async fn outboxes(stage: &Stage) -> Result<HashSet<Uuid>> {
     let mut conn = PgConnection::connect(&stage.servers.postgres_url).await?;
-    let mut outbox = std::collections::HashSet::new();
+    let mut events = HashSet::new();
     for schema in SCHEMAS {
         let ids = format!("select event_id from \"{schema}\".outbox");
         let ids: Vec<(Uuid,)> = sqlx::query_as(sqlx::AssertSqlSafe(ids)).fetch_all(&mut conn).await?;
-        outbox.extend(ids.into_iter().map(|(id,)| id));
+        events.extend(ids.into_iter().map(|(id,)| id));
     }
-    let seen = Topics::open(&stage.servers)?.read().await?;
-    let verdict = (seen.lacking(&outbox), seen.beyond(&outbox), seen.inversions());
-    assert_eq!(verdict, (0, 0, 0), "lost, invented, inverted");
-    Ok(())
+    Ok(events)
 }
