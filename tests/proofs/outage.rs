@@ -134,7 +134,7 @@ async fn kafka_away_under_load_costs_no_command_and_no_event() -> Result<()> {
     let back = Instant::now();
     come_down("events are published", async || stage.unpublished().await).await?;
     let drained = back.elapsed();
-    // Tasks, not orders: the oldest task comes first, so thousands of orders are reserved before the first one is completed.
+    // What is left to do: acceptances without an order, and tasks. It comes down with every step, orders only with their last.
     come_down("orders are made and their tasks done", async || {
         let open = r#"select (select count(*) from quote.revision r where r.state in ('accepted', 'ordered') and not exists (
                 select from "order".product_order o where (o.tenant_id, o.quote_id, o.revision_no)
