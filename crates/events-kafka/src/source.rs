@@ -22,14 +22,12 @@ use tokio::time::Instant;
 use crate::{
     KafkaError, client,
     client::Quiet,
-    standstill::{Key, Seen, Standstill},
+    standstill::{Key, Standstill},
     wire,
 };
 
 /// For so long a partition may give nothing although its log goes on; then the client is replaced.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// Longest wait for how far the logs reach: nothing is read meanwhile, and leases run.
-const ENDS_WITHIN: Duration = Duration::from_secs(1);
 /// Longest wait for an answer about topics and offsets.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
@@ -84,32 +82,16 @@ impl KafkaSource {
         answer.map_err(|error| SourceError(error.into()))?.map_err(failed)
     }
 
-    /// Replaces the client if it has lost a partition. A broker that does not answer is no standstill.
-    async fn watch(&mut self) -> Result<(), SourceError> {
-        let mut asked = TopicPartitionList::with_capacity(self.expected.len());
-        for (name, number) in self.expected.keys() {
-            asked.add_partition_offset(name, *number, Offset::End).map_err(failed)?;
-        }
-        let Ok(ends) = self.ask(move |consumer| consumer.offsets_for_times(asked, ENDS_WITHIN)).await else {
-            return Ok(());
-        };
-        let ends = ends.elements().into_iter().filter_map(|found| {
-            let key = (found.topic().to_owned(), found.partition());
-            let (Offset::Offset(end), Some((_, next))) = (found.offset(), self.expected.get(&key)) else { return None };
-            Some((key, Seen { next: *next, end }))
-        });
-        let seen = ends.collect();
-        if self.standstill.look(seen) {
-            tracing::warn!("a partition gives nothing although its log goes on: Kafka's client is replaced");
-            metrics::counter!("quoin_kafka_consumer_replaced_total").increment(1);
-            let replacement = Arc::new(self.config.create_with_context(Quiet).map_err(failed)?);
-            let lost = std::mem::replace(&mut self.consumer, replacement);
-            // It is closed in order, which may take a while: not on a worker of the runtime.
-            std::thread::spawn(move || drop(lost));
-            let expected = self.expected.values().cloned().collect::<Vec<_>>();
-            self.assign(&expected).await?;
-        }
-        Ok(())
+    /// A client that has lost a partition is replaced by one that goes on where it stood.
+    async fn replace(&mut self) -> Result<(), SourceError> {
+        tracing::warn!("a partition gives nothing although its log goes on: Kafka's client is replaced");
+        metrics::counter!("quoin_kafka_consumer_replaced_total").increment(1);
+        let replacement = Arc::new(self.config.create_with_context(Quiet).map_err(failed)?);
+        let lost = std::mem::replace(&mut self.consumer, replacement);
+        // It is closed in order, which may take a while: not on a worker of the runtime.
+        std::thread::spawn(move || drop(lost));
+        let expected = self.expected.values().cloned().collect::<Vec<_>>();
+        self.assign(&expected).await
     }
 
     /// A record of an assigned partition that was not delivered before; anything else is left over from an earlier
@@ -154,7 +136,9 @@ impl Source for KafkaSource {
 
     async fn extent(&mut self, partition: &Partition) -> Result<Extent, SourceError> {
         let (name, number) = (self.full_name(&partition.topic), partition.number);
+        let key = (name.clone(), number);
         let (first, next) = self.ask(move |consumer| consumer.fetch_watermarks(&name, number, ANSWER_WITHIN)).await?;
+        self.standstill.reaches(key, next);
         Ok(Extent { first, next })
     }
 
@@ -203,8 +187,10 @@ impl Source for KafkaSource {
                 Some(Err(error)) => return Err(failed(error)),
             }
         }
-        if batch.is_empty() && !self.expected.is_empty() && self.standstill.is_due(Instant::now()) {
-            self.watch().await?;
+        // Only who has nothing left of what was fetched can stand still: what waits in the client's queue will come.
+        let positions = self.expected.iter().map(|(key, (_, next))| (key, *next));
+        if batch.is_empty() && self.standstill.found(positions, Instant::now()) {
+            self.replace().await?;
         }
         Ok(batch)
     }

@@ -147,11 +147,14 @@ async fn read_from_a_silent_broker() -> Result<()> {
     let brokers = cluster.bootstrap_servers();
     let mut source = KafkaSource::new(&brokers, "", "reader")?.with_patience(Duration::from_secs(1));
     let partitions = source.partitions(TOPIC).await?;
-    source.assign(&partitions.into_iter().map(|partition| (partition, 0)).collect::<Vec<_>>()).await?;
+    source.assign(&partitions.iter().cloned().map(|partition| (partition, 0)).collect::<Vec<_>>()).await?;
     cluster.request_errors(RDKafkaApiKey::Fetch, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT; 1_000]);
     let id = Uuid::now_v7();
     KafkaPublisher::new(&brokers, "")?.publish(TOPIC, &history(id, 1..=5)).await?;
     for _ in 0..4 {
+        for partition in &partitions {
+            source.extent(partition).await?;
+        }
         assert!(source.next_batch(10, Duration::from_secs(1)).await?.is_empty(), "it is silent");
     }
     cluster.clear_request_errors(RDKafkaApiKey::Fetch);
