@@ -185,7 +185,7 @@ impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = self.tally.total();
         writeln!(f, "| killed | kills | recovered |\n|---|---:|---:|")?;
-        for cause in Cause::all().chain([Cause::Breakdown]) {
+        for cause in Cause::all() {
             let count = self.tally.of(cause);
             writeln!(f, "| {cause} | {} | {} |", count.killed, count.recovered)?;
         }
