@@ -78,15 +78,19 @@ async fn what_is_never_acknowledged_is_given_up_and_goes_with_the_next_producer(
     let cluster = MockCluster::new(1)?;
     cluster.create_topic(TOPIC, 1, 1)?;
     let brokers = cluster.bootstrap_servers();
-    let publisher = KafkaPublisher::new(&brokers, "")?.with_patience(Duration::from_millis(700));
     let batch = history(Uuid::now_v7(), 1..=20);
-    publisher.publish(TOPIC, &batch[..5]).await?;
+    KafkaPublisher::new(&brokers, "")?.publish(TOPIC, &batch[..5]).await?;
+    let publisher = KafkaPublisher::new(&brokers, "")?.with_patience(Duration::from_secs(2));
     // Taken and never answered.
     cluster.broker_round_trip_time(1, Duration::from_mins(5))?;
     let given_up = publisher.publish(TOPIC, &batch[5..]).await.unwrap_err();
     assert!(given_up.0.to_string().starts_with("no acknowledgement"), "{}", given_up.0);
     cluster.broker_round_trip_time(1, Duration::ZERO)?;
-    publisher.publish(TOPIC, &batch[5..]).await?;
+    // As a relay does: a busy machine may need more than one attempt.
+    let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
+    while let Err(error) = publisher.publish(TOPIC, &batch[5..]).await {
+        assert!(tokio::time::Instant::now() < deadline, "{error:?}");
+    }
     let written = versions(&brokers).await?;
     assert_eq!(
         written[written.len() - 15..],

@@ -138,21 +138,15 @@ impl<'a> Membership<'a> {
         let mut conn = self.applier.pool.acquire().await?;
         self.store_settled(&mut conn, source, settler).await?;
         let mut changed = false;
+        let mut gained = Vec::new();
         for topic in &mut self.topics {
             let change = topic.leases.renew(&mut conn, Sharing::GiveBackSurplus).await?;
             changed |= !change.gained.is_empty() || !change.lost.is_empty();
             for partition in change.lost.iter().filter_map(|lost| topic.partition(lost.slot)) {
                 self.claimed.remove(&partition);
             }
-            for held in change.gained {
-                let Some(partition) = topic.partition(held.slot) else { continue };
-                let extent = source.extent(&partition).await?;
-                let log = (self.log_id.as_str(), source.retention(), extent);
-                let claimed = self.applier.positions.claim(&mut conn, &partition, held.term, log).await?;
-                let consumer = self.applier.reaction.consumer();
-                tracing::debug!(consumer, ?partition, ?claimed, "claimed a partition");
-                self.claimed.insert(partition, claimed);
-            }
+            let held = change.gained.into_iter();
+            gained.extend(held.filter_map(|held| Some((topic.partition(held.slot)?, held.term))));
         }
         let (keys, oldest) = self.applier.lot.size(&mut conn).await?;
         drop(conn);
@@ -160,11 +154,33 @@ impl<'a> Membership<'a> {
         let keys = u32::try_from(keys).unwrap_or(u32::MAX);
         metrics::gauge!("quoin_consumer_parked_keys", "consumer" => consumer).set(keys);
         metrics::gauge!("quoin_consumer_oldest_parked_seconds", "consumer" => consumer).set(oldest);
+        self.claim(source, gained).await?;
         if changed {
             let from: Vec<_> = self.claimed.iter().map(|(partition, at)| (partition.clone(), at.settled)).collect();
             source.assign(&from).await?;
         }
         self.measure_lag(source).await
+    }
+
+    /// Begins at the stored positions of partitions whose leases, with these terms, were gained. Holds no connection while
+    /// the log is asked: that takes long when the log is away, and all consumers of a service share its pool.
+    async fn claim(&mut self, source: &mut dyn Source, gained: Vec<(Partition, i64)>) -> Result<(), MembershipError> {
+        if gained.is_empty() {
+            return Ok(());
+        }
+        let mut extents = Vec::with_capacity(gained.len());
+        for (partition, _) in &gained {
+            extents.push(source.extent(partition).await?);
+        }
+        let consumer = self.applier.reaction.consumer();
+        let mut conn = self.applier.pool.acquire().await?;
+        for ((partition, term), extent) in gained.into_iter().zip(extents) {
+            let log = (self.log_id.as_str(), source.retention(), extent);
+            let claimed = self.applier.positions.claim(&mut conn, &partition, term, log).await?;
+            tracing::debug!(consumer, ?partition, ?claimed, "claimed a partition");
+            self.claimed.insert(partition, claimed);
+        }
+        Ok(())
     }
 
     async fn store_settled(

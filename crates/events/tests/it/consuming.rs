@@ -212,7 +212,7 @@ async fn a_consumer_that_slept_through_its_lease_can_no_longer_write() -> Result
     let id = Uuid::now_v7();
     bus.publish(TOPIC, &(1..=3).map(|version| envelope(&acme, id, version)).collect::<Vec<_>>()).await?;
     let (awake, stop) = (Arc::new(Notify::new()), CancellationToken::new());
-    let drowsy = Box::new(Drowsy { source: bus.source(), awake: awake.clone() });
+    let drowsy = Box::new(Drowsy { source: bus.source(), awake: awake.clone(), pool: fixture.work.clone() });
     let config = ConsumerConfig { lease: LEASE, ..ConsumerConfig::default() };
     let sleeper = Consumer::new(fixture.work.clone(), SCHEMA, drowsy, mark.clone()).with_config(config);
     let sleeper = tokio::spawn(sleeper.run(stop.clone()));
@@ -283,4 +283,22 @@ async fn a_state_that_skips_versions_is_applied_and_older_ones_are_not() -> Resu
         sqlx::query_as(r#"select version from "order".consumer_applied"#).fetch_one(&fixture.admin).await?;
     assert_eq!(Version::from_i64(version), Version::new(7));
     consumer.stop().await
+}
+
+#[tokio::test]
+async fn no_connection_is_held_while_the_log_is_asked() -> Result<()> {
+    let (fixture, bus) = (fixture().await?, InProcessBus::new());
+    let only_one = fixture.work.options().clone().max_connections(1).acquire_timeout(Duration::from_secs(10));
+    let pool = only_one.connect_with((*fixture.work.connect_options()).clone()).await?;
+    let mark = Mark::new("order.widgets", Guard::Delta);
+    let id = Uuid::now_v7();
+    bus.publish(TOPIC, &(1..=3).map(|version| envelope(&tenant("acme"), id, version)).collect::<Vec<_>>()).await?;
+    let (awake, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+    awake.notify_one();
+    let source = Box::new(Drowsy { source: bus.source(), awake, pool: pool.clone() });
+    let consumer = tokio::spawn(Consumer::new(pool, SCHEMA, source, mark.clone()).run(stop.clone()));
+    caught_up(&fixture, &bus, &mark).await?;
+    assert_eq!(effects(&fixture, &mark).await?.len(), 3);
+    stop.cancel();
+    Ok(consumer.await?)
 }

@@ -15,7 +15,7 @@ use events::{
     Retention, RetryLater, Source, SourceError,
 };
 use opentelemetry::trace::TraceContextExt;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -131,10 +131,12 @@ impl Running {
     }
 }
 
-/// A source whose reader falls asleep with a batch in hand.
+/// A source whose reader falls asleep with a batch in hand. Before it says how far a log reaches somebody else needs a
+/// connection of `pool`.
 pub struct Drowsy {
     pub source: Box<dyn Source>,
     pub awake: Arc<Notify>,
+    pub pool: PgPool,
 }
 
 #[async_trait]
@@ -148,6 +150,7 @@ impl Source for Drowsy {
     }
 
     async fn extent(&mut self, partition: &Partition) -> Result<Extent, SourceError> {
+        self.pool.acquire().await.map_err(|error| SourceError(Box::new(error)))?;
         self.source.extent(partition).await
     }
 
