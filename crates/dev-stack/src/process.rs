@@ -7,6 +7,8 @@ use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
@@ -14,6 +16,12 @@ use crate::keeper::{self, Kept, Lifetime};
 
 /// How many lines of a dead server's log are quoted in the error.
 const LOG_TAIL_LINES: usize = 15;
+
+/// How often a process is told to end before it is killed: for ten seconds.
+const SIGNALS: u32 = 50;
+/// Looks between two signals, and the time between two looks.
+const LOOKS: u32 = 20;
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Everything needed to start a server, and to start it again after it was stopped.
 #[derive(Debug, Clone)]
@@ -113,9 +121,53 @@ pub(crate) fn signal(pid: u32, signal: &str) -> Result<()> {
     Ok(())
 }
 
+/// Ends a child by `signal` and waits until it is gone. A process that has just begun has no handler yet and may ignore the
+/// signal, so it is given again, and in the end the child is killed.
+pub(crate) fn end(mut child: Child, with: &str) {
+    for _ in 0..SIGNALS {
+        signal(child.id(), with).ok();
+        for _ in 0..LOOKS {
+            if !matches!(child.try_wait(), Ok(None)) {
+                return;
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+    }
+    child.kill().ok();
+    child.wait().ok();
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Account;
+    use std::{
+        os::unix::process::ExitStatusExt,
+        process::{Child, Command},
+        thread,
+        time::Duration,
+    };
+
+    use super::{Account, end};
+
+    /// A process that ignores SIGQUIT for half a second, and has begun to.
+    fn deaf(folder: &std::path::Path) -> Child {
+        let script = r#"trap "" QUIT; touch began; sleep 0.5; trap - QUIT; touch listens; exec sleep 60"#;
+        let child = Command::new("sh").args(["-c", script]).current_dir(folder).spawn().expect("a shell starts");
+        while !folder.join("began").exists() {
+            thread::sleep(Duration::from_millis(5));
+        }
+        child
+    }
+
+    #[test]
+    fn a_process_that_is_deaf_at_first_is_told_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let child = deaf(folder.path());
+        let pid = child.id();
+        end(child, "QUIT");
+        assert!(folder.path().join("listens").exists(), "it was not killed");
+        let alive = Command::new("kill").args(["-0", &pid.to_string()]).status().expect("kill runs");
+        assert!(!alive.success() && alive.signal().is_none(), "it is gone");
+    }
 
     #[test]
     fn an_account_is_found_by_its_whole_name() {

@@ -98,9 +98,8 @@ impl LocalProcess {
 
     /// Ends the process at once and waits until it is gone. Not an error when it was gone already.
     fn end(&self) {
-        if let Some(mut child) = self.child().take() {
-            process::signal(child.id(), self.launch.signal).ok();
-            child.wait().ok();
+        if let Some(child) = self.child().take() {
+            process::end(child, self.launch.signal);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a failed statement or cache read means to the client. Driver text goes to the log only.
 
-use std::time::Duration;
+use std::{error::Error as StdError, iter, time::Duration};
 
 use cache_ports::{LoadError, ReadError};
 use http::StatusCode;
@@ -20,7 +20,13 @@ impl From<Error> for Problem {
 /// Whether the same statement may succeed when it is tried again.
 pub fn is_transient(error: &Error) -> bool {
     match error {
-        Error::Io(_) | Error::Tls(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed => true,
+        // An answer that breaks off, as of a server that is killed, is a fault of the protocol.
+        Error::Io(_)
+        | Error::Tls(_)
+        | Error::Protocol(_)
+        | Error::PoolTimedOut
+        | Error::PoolClosed
+        | Error::WorkerCrashed => true,
         Error::Database(refused) => refused.code().is_some_and(|code| is_transient_code(&code)),
         _ => false,
     }
@@ -34,10 +40,10 @@ fn is_transient_code(code: &str) -> bool {
 
 impl From<LoadError> for Problem {
     fn from(error: LoadError) -> Self {
-        match error.downcast_ref::<Error>() {
-            Some(refused) if is_transient(refused) => Self::unavailable(RETRY_SOON).caused_by(error.0.to_string()),
-            _ => Self::internal(error.0.to_string()),
-        }
+        // Loaders speak their domain's words; what the database said lies under them.
+        let mut causes = iter::successors(Some(&*error.0 as &(dyn StdError + 'static)), |&cause| cause.source());
+        let passing = causes.find_map(|cause| cause.downcast_ref::<Error>()).is_some_and(is_transient);
+        if passing { Self::unavailable(RETRY_SOON).caused_by(error.0) } else { Self::internal(error.0) }
     }
 }
 
@@ -61,6 +67,20 @@ mod tests {
     fn an_absent_database_is_retryable_and_a_broken_statement_is_not() {
         assert_eq!(Problem::from(Error::PoolTimedOut).status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(Problem::from(Error::RowNotFound).status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+
+    #[test]
+    fn what_a_loader_fails_of_is_found_under_its_own_words() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("the order cannot be read")]
+        struct Domain(#[source] Error);
+        for (cause, status) in [
+            (Error::PoolClosed, StatusCode::SERVICE_UNAVAILABLE),
+            (Error::Protocol("it broke off".to_owned()), StatusCode::SERVICE_UNAVAILABLE),
+            (Error::RowNotFound, StatusCode::INTERNAL_SERVER_ERROR),
+        ] {
+            assert_eq!(Problem::from(LoadError::from(Domain(cause))).status(), status);
+        }
     }
 
     #[test]
