@@ -2,6 +2,8 @@
 //!
 //! Published (topic [`TOPIC`], one event per version of an order): `OrderCreated` carries the whole order,
 //! `OrderStateChanged` and `OrderCancelled` its header and what changed, `InvoiceHandoffRequested` what is to be invoiced.
+//! Tasks and cancellations have versions of their own: `FulfillmentResultRecorded` for each result of a task,
+//! `CompensationCompleted` when a cancellation has undone everything.
 //!
 //! Reactions: [`OrderAccepted`] makes the order of an accepted quote, by the same command as `POST /orders`;
 //! [`DropWorkflow`] drops the cached picture of an order's plan after the order's own events.
@@ -15,7 +17,10 @@ mod reactions;
 
 pub use invalidation::DropWorkflow;
 pub use order_list::OrderList;
-pub use published::{handoff_requested, order_cancelled, order_created, published_events, state_changed, summary_of};
+pub use published::{
+    RecordedResult, compensation_completed, handoff_requested, order_cancelled, order_created, published_events,
+    result_recorded, state_changed, summary_of,
+};
 pub use reactions::OrderAccepted;
 
 /// Where the order service's facts are published.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use acceptance::{Acceptance, AcceptedItem};
-pub use states::{CancellationState, HandoffState, ItemState, OrderState, TaskKind, TaskState};
+pub use states::{CancellationState, FulfillmentResult, HandoffState, ItemState, OrderState, TaskKind, TaskState};
 
 /// Longest reason or error kept, in characters.
 pub const MAX_TEXT: u64 = 2_000;

@@ -5,8 +5,14 @@ use cache_ports::pricing::{Period, PriceType};
 use kernel::{Quantity, Version};
 use order::{
     commands::Actor,
-    events::{handoff_requested, order_cancelled, order_created, state_changed},
-    model::{Cancellation, CancellationItem, CancellationState, HandoffState, ItemState, Order, OrderItem, OrderState},
+    events::{
+        RecordedResult, compensation_completed, handoff_requested, order_cancelled, order_created, result_recorded,
+        state_changed,
+    },
+    model::{
+        Cancellation, CancellationItem, CancellationState, FulfillmentResult, HandoffState, ItemState, Order,
+        OrderItem, OrderState, TaskKind,
+    },
 };
 use quoin::services::Service;
 use rust_decimal::Decimal;
@@ -35,8 +41,25 @@ pub fn samples() -> Vec<Sample> {
         samples.push(sample(handoff_requested(&actor, &handed).unwrap()));
         let (sample, cancelled) = of(known, 6, OrderState::Completed);
         samples.push(sample(order_cancelled(&actor, &cancelled, OrderState::Completed, &cancellation()).unwrap()));
+        samples.push(sample(result_recorded(&actor, &result(known), Version::new(2), at(8)).unwrap()));
     }
+    let given_back = order(true, 6, OrderState::Completed);
+    let compensation = compensation_completed(&actor, &given_back, &cancellation()).unwrap();
+    samples.push(Sample::full(Service::Order, compensation));
     samples
+}
+
+fn result(known: bool) -> RecordedResult {
+    RecordedResult {
+        id: id("task"),
+        order_id: id("order"),
+        order_version: Version::new(6),
+        kind: if known { TaskKind::Cancel } else { TaskKind::Reserve },
+        cancellation_id: known.then(|| id("cancellation")),
+        attempt: 3,
+        result: if known { FulfillmentResult::Fallout } else { FulfillmentResult::Completed },
+        error: known.then(|| "inventory does not answer".to_owned()),
+    }
 }
 
 fn order(known: bool, version: u64, state: OrderState) -> Order {

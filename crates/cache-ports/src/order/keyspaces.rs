@@ -44,8 +44,8 @@ pub static ORDER_SUMMARY: Keyspace = Keyspace {
 }
 .declared();
 
-/// How far the plan of an order has come. Tasks also move without a new version of their order, and then no event tells:
-/// from the soft limit on the picture is drawn anew behind the answer.
+/// How far the plan of an order has come. Tasks also move without a new version of their order, which no event of the order
+/// tells: from the soft limit on the picture is drawn anew behind the answer.
 pub static WORKFLOW_SUMMARY: Keyspace = Keyspace {
     name: "workflow summary",
     template: "workflow-summary:{tenant}:order:{orderId}",

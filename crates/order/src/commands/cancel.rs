@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use super::{Actor, Locked, OUTBOX, lock, move_items, save_move};
 use crate::{
     error::{OrderError, OrderResult},
-    events::order_cancelled,
+    events::{compensation_completed, order_cancelled},
     model::{
         Cancellation, CancellationItem, CancellationState, ItemState, Order, OrderState, Task, TaskKind, TaskState,
     },
@@ -195,7 +195,8 @@ pub(super) async fn finish(
     take_off(order, &request, now)?;
     let note = Note { actor: &actor.subject, reason: Some(&request.reason), at: now };
     orders::save_order(conn, &actor.tenant, order, before, note).await?;
-    OUTBOX.append(conn, &[order_cancelled(actor, order, before, &request)?]).await?;
+    let facts = [order_cancelled(actor, order, before, &request)?, compensation_completed(actor, order, &request)?];
+    OUTBOX.append(conn, &facts).await?;
     close(conn, actor, &request).await
 }
 

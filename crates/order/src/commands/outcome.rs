@@ -8,8 +8,8 @@ use sqlx::PgConnection;
 use super::{Actor, Locked, OUTBOX, cancel, lock, move_items, save_move};
 use crate::{
     error::OrderResult,
-    events::handoff_requested,
-    model::{HandoffState, ItemState, OrderState, Task, TaskKind, TaskState},
+    events::{RecordedResult, handoff_requested, result_recorded},
+    model::{FulfillmentResult, HandoffState, ItemState, OrderState, Task, TaskKind, TaskState},
     rules::plan::now_ready,
     store::{
         orders::{self, Note},
@@ -39,20 +39,22 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    fn task_state(&self) -> TaskState {
+    /// How the task ended, and why it fell out; or why and after how long it is tried again.
+    fn settled(&self) -> Result<(FulfillmentResult, Option<&str>), (&str, Duration)> {
         match self {
-            Self::Done => TaskState::Completed,
-            Self::Nothing => TaskState::Skipped,
-            Self::Retry { .. } => TaskState::RetryWait,
-            Self::Fallout { .. } => TaskState::Fallout,
+            Self::Done => Ok((FulfillmentResult::Completed, None)),
+            Self::Nothing => Ok((FulfillmentResult::Skipped, None)),
+            Self::Fallout { error } => Ok((FulfillmentResult::Fallout, Some(error))),
+            Self::Retry { error, after } => Err((error, *after)),
         }
     }
+}
 
-    fn error(&self) -> Option<&str> {
-        match self {
-            Self::Retry { error, .. } | Self::Fallout { error } => Some(error),
-            _ => None,
-        }
+fn task_state(result: FulfillmentResult) -> TaskState {
+    match result {
+        FulfillmentResult::Completed => TaskState::Completed,
+        FulfillmentResult::Skipped => TaskState::Skipped,
+        FulfillmentResult::Fallout => TaskState::Fallout,
     }
 }
 
@@ -63,24 +65,38 @@ pub async fn record_outcome(
     claimed: &Claimed,
     outcome: &Outcome,
 ) -> OrderResult<bool> {
-    let delay = if let Outcome::Retry { after, .. } = outcome { *after } else { Duration::ZERO };
-    if matches!(outcome, Outcome::Retry { .. }) {
-        // The order does not move, so it need not be locked.
-        return tasks::end_claim(conn, &actor.tenant, claimed, outcome.task_state(), outcome.error(), delay).await;
-    }
+    let (result, error) = match outcome.settled() {
+        Ok(settled) => settled,
+        Err((error, after)) => {
+            // The order does not move, so it need not be locked.
+            let state = TaskState::RetryWait;
+            let ended = tasks::end_claim(conn, &actor.tenant, claimed, state, Some(error), after).await?;
+            return Ok(ended.is_some());
+        }
+    };
     // The order is locked before its tasks, as by every other command: no two commands wait for each other.
     let mut locked = lock(conn, actor, claimed.order_id, None).await?;
-    if !tasks::end_claim(conn, &actor.tenant, claimed, outcome.task_state(), outcome.error(), delay).await? {
-        return Ok(false);
-    }
+    let state = task_state(result);
+    let ended = tasks::end_claim(conn, &actor.tenant, claimed, state, error, Duration::ZERO).await?;
+    let Some(number) = ended else { return Ok(false) };
     for task in locked.tasks.iter_mut().filter(|task| task.id == claimed.id) {
-        task.state = outcome.task_state();
+        task.state = state;
     }
-    match outcome {
-        Outcome::Done | Outcome::Nothing => succeeded(conn, actor, claimed, &mut locked).await?,
-        Outcome::Fallout { error } => fell_out(conn, actor, claimed, error, &mut locked).await?,
-        Outcome::Retry { .. } => {}
+    match error {
+        None => succeeded(conn, actor, claimed, &mut locked).await?,
+        Some(error) => fell_out(conn, actor, claimed, error, &mut locked).await?,
     }
+    let recorded = RecordedResult {
+        id: claimed.id,
+        order_id: claimed.order_id,
+        order_version: locked.order.version,
+        kind: claimed.kind,
+        cancellation_id: claimed.cancellation_id,
+        attempt: claimed.attempt,
+        result,
+        error: error.map(str::to_owned),
+    };
+    OUTBOX.append(conn, &[result_recorded(actor, &recorded, number, locked.now)?]).await?;
     if let Some(parked) = parked_cancellation(&locked) {
         cancel::begin_parked(conn, actor, &mut locked, parked).await?;
     }

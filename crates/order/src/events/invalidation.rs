@@ -8,7 +8,7 @@ use events::{Envelope, Guard, Reaction, ReactionError, RetryLater};
 use kernel::OrderId;
 use sqlx::PgConnection;
 
-use super::{TOPIC, published::ORDER};
+use super::TOPIC;
 
 /// Drops the picture of a plan after each version of its order.
 pub struct DropWorkflow {
@@ -32,9 +32,11 @@ impl Reaction for DropWorkflow {
         &[TOPIC]
     }
 
-    fn guard(&self, _: &str) -> Guard {
-        // Every event of the topic is a version of an order.
-        Guard::StateCarrying
+    fn guard(&self, event_type: &str) -> Guard {
+        match event_type {
+            "OrderCreated" | "OrderStateChanged" | "OrderCancelled" | "InvoiceHandoffRequested" => Guard::StateCarrying,
+            _ => Guard::Ignore,
+        }
     }
 
     async fn apply(&self, _: &mut PgConnection, _: &Envelope) -> Result<(), ReactionError> {
@@ -42,9 +44,6 @@ impl Reaction for DropWorkflow {
     }
 
     async fn committed(&self, event: &Envelope) -> Result<(), RetryLater> {
-        if event.aggregate_type != ORDER {
-            return Ok(());
-        }
         let order = OrderId::from(event.aggregate_id);
         self.cache.order_changed(&event.tenant, order, event.aggregate_version).await.map_err(RetryLater::because)
     }

@@ -1,18 +1,23 @@
 //! Published facts: their names and payloads.
 
 use cache_ports::order::{InvoiceHandoff, OrderSummary, OrderSummaryItem};
+use chrono::{DateTime, Utc};
 use events::{EventType, Guard, NewEvent, PublishedEvent, UnwritablePayload};
-use kernel::{CancellationId, Currency, CustomerId, Money, OrderId, OrderItemId, Quantity, QuoteId};
+use kernel::{CancellationId, Currency, CustomerId, Money, OrderId, OrderItemId, Quantity, QuoteId, TaskId, Version};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
     commands::Actor,
-    model::{Cancellation, Order, OrderHeader, OrderItem, OrderState},
+    model::{Cancellation, CancellationItem, FulfillmentResult, Order, OrderHeader, OrderItem, OrderState, TaskKind},
 };
 
 /// The aggregate type of an order.
-pub(super) const ORDER: &str = "order";
+const ORDER: &str = "order";
+/// The aggregate type of a fulfilment task; its versions count its results.
+const TASK: &str = "task";
+/// The aggregate type of a cancellation; it has one version, when it is done.
+const CANCELLATION: &str = "cancellation";
 
 /// The payload of `OrderStateChanged`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -81,6 +86,48 @@ pub struct Handoff {
     pub items: Vec<OrderSummaryItem>,
 }
 
+/// The payload of `FulfillmentResultRecorded`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordedResult {
+    /// The task.
+    pub id: TaskId,
+    /// The order it belongs to.
+    pub order_id: OrderId,
+    /// The version of the order with this result.
+    pub order_version: Version,
+    /// What the task does.
+    pub kind: TaskKind,
+    /// The cancellation it carries out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancellation_id: Option<CancellationId>,
+    /// How often the task had been taken.
+    pub attempt: u32,
+    /// How it ended.
+    pub result: FulfillmentResult,
+    /// Why it fell out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// The payload of `CompensationCompleted`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Compensation {
+    /// The cancellation.
+    pub id: CancellationId,
+    /// The order.
+    pub order_id: OrderId,
+    /// The version of the order with this compensation.
+    pub order_version: Version,
+    /// Everything that was left, or some quantities.
+    pub whole: bool,
+    /// What was given back: zero or less.
+    pub credit: Money,
+    /// Which quantities of which items.
+    pub items: Vec<CancelledItem>,
+}
+
 const ORDER_CREATED: EventType<OrderSummary> = EventType::new(
     "OrderCreated",
     ORDER,
@@ -106,6 +153,19 @@ const INVOICE_HANDOFF_REQUESTED: EventType<Handoff> = EventType::new(
     Guard::EveryOnce,
     "An order is to be invoiced: what billing needs to write the invoice.",
 );
+const FULFILLMENT_RESULT_RECORDED: EventType<RecordedResult> = EventType::new(
+    "FulfillmentResultRecorded",
+    TASK,
+    Guard::StateCarrying,
+    "A fulfilment task of an order ended: done, with nothing to do, or fallen out so that somebody has to look at it. Attempts that \
+     are repeated are not told.",
+);
+const COMPENSATION_COMPLETED: EventType<Compensation> = EventType::new(
+    "CompensationCompleted",
+    CANCELLATION,
+    Guard::EveryOnce,
+    "Everything a cancellation had to undo is undone: promised stock is released, goods are back, the credit stands in the order.",
+);
 
 /// Everything the order service publishes.
 pub fn published_events() -> Vec<PublishedEvent> {
@@ -114,6 +174,8 @@ pub fn published_events() -> Vec<PublishedEvent> {
         ORDER_STATE_CHANGED.published(),
         ORDER_CANCELLED.published(),
         INVOICE_HANDOFF_REQUESTED.published(),
+        FULFILLMENT_RESULT_RECORDED.published(),
+        COMPENSATION_COMPLETED.published(),
     ]
 }
 
@@ -134,20 +196,24 @@ pub fn order_cancelled(
     from: OrderState,
     request: &Cancellation,
 ) -> Result<NewEvent, UnwritablePayload> {
-    let item = |line: &crate::model::CancellationItem| CancelledItem {
-        order_item_id: line.item_id,
-        quantity: line.quantity,
-        credit: line.credit,
-    };
     let fact = CancelledFact {
         header: order.header(),
         from,
         cancellation_id: request.id,
         credit: request.credit,
         reason: request.reason.clone(),
-        items: request.items.iter().map(item).collect(),
+        items: cancelled_items(request),
     };
     event(actor, order, &ORDER_CANCELLED, &fact)
+}
+
+fn cancelled_items(request: &Cancellation) -> Vec<CancelledItem> {
+    let item = |line: &CancellationItem| CancelledItem {
+        order_item_id: line.item_id,
+        quantity: line.quantity,
+        credit: line.credit,
+    };
+    request.items.iter().map(item).collect()
 }
 
 /// `InvoiceHandoffRequested`: what is to be invoiced.
@@ -163,6 +229,35 @@ pub fn handoff_requested(actor: &Actor, order: &Order) -> Result<NewEvent, Unwri
         items: order.items.iter().map(summary_item).collect(),
     };
     event(actor, order, &INVOICE_HANDOFF_REQUESTED, &handoff)
+}
+
+/// `FulfillmentResultRecorded`: the `number`th result of a task, counted from 1.
+pub fn result_recorded(
+    actor: &Actor,
+    recorded: &RecordedResult,
+    number: Version,
+    at: DateTime<Utc>,
+) -> Result<NewEvent, UnwritablePayload> {
+    let fact = FULFILLMENT_RESULT_RECORDED.fact(&actor.tenant, recorded.id, number, recorded, at)?;
+    Ok(actor.sign(fact))
+}
+
+/// `CompensationCompleted`: what a cancellation had to undo is undone, with this version of the order.
+pub fn compensation_completed(
+    actor: &Actor,
+    order: &Order,
+    request: &Cancellation,
+) -> Result<NewEvent, UnwritablePayload> {
+    let done = Compensation {
+        id: request.id,
+        order_id: order.id,
+        order_version: order.version,
+        whole: request.whole,
+        credit: request.credit,
+        items: cancelled_items(request),
+    };
+    let fact = COMPENSATION_COMPLETED.fact(&actor.tenant, request.id, Version::FIRST, &done, order.updated_at)?;
+    Ok(actor.sign(fact))
 }
 
 fn event<P: Serialize + ToSchema>(

@@ -119,6 +119,18 @@ named! {
 }
 
 named! {
+    /// How a fulfilment task ended.
+    FulfillmentResult {
+        /// Done.
+        Completed = "completed",
+        /// There was nothing to do.
+        Skipped = "skipped",
+        /// It will not work as it is: somebody has to look at it.
+        Fallout = "fallout",
+    }
+}
+
+named! {
     /// Where a cancellation stands (TMF622 task states).
     CancellationState {
         /// Taken in.

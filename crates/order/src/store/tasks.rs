@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use kernel::{CancellationId, OrderId, TaskId, TenantId};
+use kernel::{CancellationId, OrderId, TaskId, TenantId, Version};
 use sqlx::PgConnection;
 
 use super::json_rows::{TaskRow, to_json};
@@ -102,8 +102,9 @@ pub async fn claim_tasks(
         .collect()
 }
 
-/// Ends a claim: the task goes to `state`, and may be taken again after `delay`. False when the claim is no longer held:
-/// then nothing has changed, and nothing that depends on the result may.
+/// Ends a claim: the task goes to `state`, and may be taken again after `delay`. Answers how many results the task has now,
+/// an attempt that is repeated not counted; nothing when the claim is no longer held: then nothing has changed, and nothing
+/// that depends on the result may.
 pub async fn end_claim(
     conn: &mut PgConnection,
     tenant: &TenantId,
@@ -111,13 +112,15 @@ pub async fn end_claim(
     state: TaskState,
     error: Option<&str>,
     delay: Duration,
-) -> OrderResult<bool> {
-    let ended = sqlx::query!(
+) -> OrderResult<Option<Version>> {
+    let results = sqlx::query_scalar!(
         r#"
         update "order".task
         set state = $4, error = $5, run_after = clock_timestamp() + make_interval(secs => $6), lease_until = null,
-            locked_by = null, updated_at = clock_timestamp()
+            locked_by = null, results = results + case $4 when 'retryWait' then 0 else 1 end,
+            updated_at = clock_timestamp()
         where tenant_id = $1 and task_id = $2 and attempt = $3 and state = 'locked'
+        returning results
         "#,
         tenant.as_str(),
         claimed.id.uuid(),
@@ -126,9 +129,9 @@ pub async fn end_claim(
         error,
         delay.as_secs_f64(),
     )
-    .execute(conn)
+    .fetch_optional(conn)
     .await?;
-    Ok(ended.rows_affected() == 1)
+    Ok(results.map(Version::from_i64))
 }
 
 /// Lets planned tasks be taken, ahead of what younger orders wait for: a backlog is completed order by order.

@@ -18,7 +18,10 @@ async fn an_order_is_fulfilled_and_every_step_is_told_once() {
         .fetch_all(&world.owner)
         .await
         .unwrap();
-    assert_eq!(types, ["OrderCreated", "OrderStateChanged", "OrderStateChanged", "InvoiceHandoffRequested"]);
+    let result = "FulfillmentResultRecorded";
+    let expected =
+        ["OrderCreated", "OrderStateChanged", result, "OrderStateChanged", result, "InvoiceHandoffRequested", result];
+    assert_eq!(types, expected);
     let handed: String =
         sqlx::query_scalar("select amount::text from \"order\".invoice_handoff").fetch_one(&world.owner).await.unwrap();
     assert_eq!(handed, "25.00");

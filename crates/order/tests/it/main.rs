@@ -15,5 +15,6 @@ mod machines;
 mod neighbours;
 mod order_list;
 mod rebuilding;
+mod results;
 mod workflow;
 mod world;

@@ -35,16 +35,6 @@ as the value. For machines there are [events.asyncapi.json](api/events.asyncapi.
 |---|---|---|
 ";
 
-const TAIL: &str = "
-## What has no event of its own
-
-- **The outcome of a fulfilment task.** A task's attempts do not raise the version of its order, so there is no event of it
-  ([ADR 0003](adr/0003-one-event-a-version.md)). What it brought about is told by those it happened to: `StockReserved`,
-  `ReservationCommitted` and `ProductInstalled` by inventory, `OrderStateChanged` by the order.
-- **The end of a compensation.** Giving back stock and money is part of carrying out a cancellation and ends in the same version of the
-  order: `OrderCancelled` is told when all of it is done, with what was given back; `StockChanged` tells of the stock.
-";
-
 /// The page.
 pub(super) fn markdown(consumers: &[ReadingService]) -> String {
     let mut page = HEAD.to_owned();
@@ -70,7 +60,7 @@ pub(super) fn markdown(consumers: &[ReadingService]) -> String {
             section(&mut page, service, event, like, &readers(consumers, service, event.name));
         }
     }
-    page + TAIL
+    page
 }
 
 /// Who reads it, and how.
