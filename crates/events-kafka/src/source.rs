@@ -134,12 +134,21 @@ impl Source for KafkaSource {
         .await
     }
 
-    async fn extent(&mut self, partition: &Partition) -> Result<Extent, SourceError> {
-        let (name, number) = (self.full_name(&partition.topic), partition.number);
-        let key = (name.clone(), number);
-        let (first, next) = self.ask(move |consumer| consumer.fetch_watermarks(&name, number, ANSWER_WITHIN)).await?;
-        self.standstill.reaches(key, next);
-        Ok(Extent { first, next })
+    async fn extents(&mut self, partitions: &[Partition]) -> Result<Vec<Extent>, SourceError> {
+        if partitions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let key = |partition: &Partition| (self.full_name(&partition.topic), partition.number);
+        let keys: Vec<Key> = partitions.iter().map(key).collect();
+        let asked = keys.clone();
+        let both = self.ask(move |consumer| {
+            Ok((edges(consumer, &asked, Offset::Beginning)?, edges(consumer, &asked, Offset::End)?))
+        });
+        let (first, next) = both.await?;
+        for (key, next) in keys.into_iter().zip(&next) {
+            self.standstill.reaches(key, *next);
+        }
+        Ok(first.into_iter().zip(next).map(|(first, next)| Extent { first, next }).collect())
     }
 
     async fn offset_at(&mut self, partition: &Partition, at: DateTime<Utc>) -> Result<i64, SourceError> {
@@ -206,6 +215,23 @@ impl Source for KafkaSource {
         }
         Ok(())
     }
+}
+
+/// Where the logs of these partitions begin or end, by one question to each broker.
+fn edges(consumer: &StreamConsumer<Quiet>, keys: &[Key], edge: Offset) -> Result<Vec<i64>, ClientError> {
+    let mut asked = TopicPartitionList::with_capacity(keys.len());
+    for (topic, number) in keys {
+        asked.add_partition_offset(topic, *number, edge)?;
+    }
+    // In Kafka's protocol both edges are moments beyond all others, so they are asked for like any other moment.
+    let found = consumer.offsets_for_times(asked, ANSWER_WITHIN)?;
+    let offset = |(topic, number): &Key| {
+        let unknown = ClientError::OffsetFetch(RDKafkaErrorCode::UnknownTopicOrPartition);
+        let partition = found.find_partition(topic, *number).ok_or(unknown.clone())?;
+        partition.error()?;
+        if let Offset::Offset(offset) = partition.offset() { Ok(offset) } else { Err(unknown) }
+    };
+    keys.iter().map(offset).collect()
 }
 
 fn failed(error: ClientError) -> SourceError {

@@ -166,13 +166,16 @@ async fn extents_follow_the_log(log: &dyn Log) -> Checked {
     assert!(partitions.iter().map(|partition| partition.number).zip(0..).all(|(number, place)| number == place));
     let id = Uuid::now_v7();
     publisher.publish(&topic, &(1..=4).map(|version| event(id, version)).collect::<Vec<_>>()).await?;
-    let mut held = 0;
-    for partition in &partitions {
-        let extent = source.extent(partition).await?;
-        assert!(extent.first <= extent.next);
-        held += extent.next - extent.first;
-    }
+    let extents = source.extents(&partitions).await?;
+    assert!(extents.iter().all(|extent| extent.first <= extent.next));
+    let held: i64 = extents.iter().map(|extent| extent.next - extent.first).sum();
     assert_eq!(held, 4, "the extents hold what was published");
+    let mut one_by_one = Vec::new();
+    for partition in &partitions {
+        one_by_one.push(source.extent(partition).await?);
+    }
+    assert_eq!(one_by_one, extents, "each in the order it was asked for");
+    assert_eq!(source.extents(&[]).await?, []);
     assert_eq!(source.log_id().await?, log.source().await.log_id().await?, "a log has one name");
     Ok(())
 }

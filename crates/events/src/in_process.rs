@@ -214,10 +214,13 @@ impl Source for InProcessSource {
         Ok((0..PARTITIONS).map(|number| Partition { topic: Arc::clone(&topic), number }).collect())
     }
 
-    async fn extent(&mut self, partition: &Partition) -> Result<Extent, SourceError> {
+    async fn extents(&mut self, partitions: &[Partition]) -> Result<Vec<Extent>, SourceError> {
         let state = self.log.state();
-        let held = state.records(partition);
-        Ok(held.map_or(Extent { first: 0, next: 0 }, |held| Extent { first: held.first, next: held.next() }))
+        let extent = |partition| {
+            let held = state.records(partition);
+            held.map_or(Extent { first: 0, next: 0 }, |held| Extent { first: held.first, next: held.next() })
+        };
+        Ok(partitions.iter().map(extent).collect())
     }
 
     async fn assign(&mut self, from: &[(Partition, i64)]) -> Result<(), SourceError> {

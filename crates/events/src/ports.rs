@@ -99,8 +99,14 @@ pub trait Source: Send {
     /// The partitions of `topic`.
     async fn partitions(&mut self, topic: &str) -> Result<Vec<Partition>, SourceError>;
 
+    /// The offsets each of `partitions` holds now, in their order. Asked as one question: a log may be far away.
+    async fn extents(&mut self, partitions: &[Partition]) -> Result<Vec<Extent>, SourceError>;
+
     /// The offsets `partition` holds now.
-    async fn extent(&mut self, partition: &Partition) -> Result<Extent, SourceError>;
+    async fn extent(&mut self, partition: &Partition) -> Result<Extent, SourceError> {
+        let extents = self.extents(std::slice::from_ref(partition)).await?;
+        extents.first().copied().ok_or_else(|| SourceError("the log does not say what it holds".into()))
+    }
 
     /// The first offset at which records of that time or later may lie; the oldest one where the log cannot tell.
     async fn offset_at(&mut self, partition: &Partition, at: DateTime<Utc>) -> Result<i64, SourceError> {

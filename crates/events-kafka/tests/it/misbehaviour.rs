@@ -156,9 +156,7 @@ async fn read_from_a_silent_broker() -> Result<()> {
     let id = Uuid::now_v7();
     KafkaPublisher::new(&brokers, "")?.publish(TOPIC, &history(id, 1..=5)).await?;
     for _ in 0..4 {
-        for partition in &partitions {
-            source.extent(partition).await?;
-        }
+        source.extents(&partitions).await?;
         assert!(source.next_batch(10, Duration::from_secs(1)).await?.is_empty(), "it is silent");
     }
     cluster.clear_request_errors(RDKafkaApiKey::Fetch);

@@ -14,7 +14,7 @@ use super::{
     settler::Settler,
 };
 use crate::{
-    Partition, Source, SourceError,
+    Extent, Partition, Retention, Source, SourceError,
     lease::{Leases, Sharing},
 };
 
@@ -149,33 +149,41 @@ impl<'a> Membership<'a> {
             gained.extend(held.filter_map(|held| Some((topic.partition(held.slot)?, held.term))));
         }
         let (keys, oldest) = self.applier.lot.size(&mut conn).await?;
+        // All consumers of a service share its pool, and the log may not answer for long.
         drop(conn);
         let consumer = self.applier.reaction.consumer();
         let keys = u32::try_from(keys).unwrap_or(u32::MAX);
         metrics::gauge!("quoin_consumer_parked_keys", "consumer" => consumer).set(keys);
         metrics::gauge!("quoin_consumer_oldest_parked_seconds", "consumer" => consumer).set(oldest);
-        self.claim(source, gained).await?;
+        // Before the question: what is published while it is asked is not held yet.
+        let now = SystemClock.now();
+        let asked: Vec<Partition> =
+            self.claimed.keys().chain(gained.iter().map(|(partition, _)| partition)).cloned().collect();
+        let extents = source.extents(&asked).await?;
+        let extents: BTreeMap<Partition, Extent> = asked.into_iter().zip(extents).collect();
+        self.claim(gained, source.retention(), &extents).await?;
         if changed {
             let from: Vec<_> = self.claimed.iter().map(|(partition, at)| (partition.clone(), at.settled)).collect();
             source.assign(&from).await?;
         }
-        self.measure_lag(source).await
+        self.measure_lag(&extents, now).await
     }
 
-    /// Begins at the stored positions of partitions whose leases, with these terms, were gained. Holds no connection while
-    /// the log is asked: that takes long when the log is away, and all consumers of a service share its pool.
-    async fn claim(&mut self, source: &mut dyn Source, gained: Vec<(Partition, i64)>) -> Result<(), MembershipError> {
+    /// Begins at the stored positions of partitions whose leases, with these terms, were gained.
+    async fn claim(
+        &mut self,
+        gained: Vec<(Partition, i64)>,
+        retention: Retention,
+        extents: &BTreeMap<Partition, Extent>,
+    ) -> Result<(), MembershipError> {
         if gained.is_empty() {
             return Ok(());
         }
-        let mut extents = Vec::with_capacity(gained.len());
-        for (partition, _) in &gained {
-            extents.push(source.extent(partition).await?);
-        }
         let consumer = self.applier.reaction.consumer();
         let mut conn = self.applier.pool.acquire().await?;
-        for ((partition, term), extent) in gained.into_iter().zip(extents) {
-            let log = (self.log_id.as_str(), source.retention(), extent);
+        for (partition, term) in gained {
+            let Some(extent) = extents.get(&partition) else { continue };
+            let log = (self.log_id.as_str(), retention, *extent);
             let claimed = self.applier.positions.claim(&mut conn, &partition, term, log).await?;
             tracing::debug!(consumer, ?partition, ?claimed, "claimed a partition");
             self.claimed.insert(partition, claimed);
@@ -204,12 +212,15 @@ impl<'a> Membership<'a> {
         Ok(())
     }
 
-    async fn measure_lag(&mut self, source: &mut dyn Source) -> Result<(), MembershipError> {
+    /// How far behind what the logs held at `now`.
+    async fn measure_lag(
+        &mut self,
+        extents: &BTreeMap<Partition, Extent>,
+        now: DateTime<Utc>,
+    ) -> Result<(), MembershipError> {
         let mut reached = Vec::new();
         for (partition, claimed) in &self.claimed {
-            // Before the question: what is published while it is asked is not held yet.
-            let now = SystemClock.now();
-            let extent = source.extent(partition).await?;
+            let Some(extent) = extents.get(partition) else { continue };
             let (end, at) = self.ends.remove(partition).unwrap_or((extent.next, now));
             let pending = if claimed.next >= extent.next {
                 reached.push((partition.clone(), now));

@@ -346,8 +346,9 @@ impl Rebuild {
 async fn from_the_beginning(source: &mut dyn Source, topics: &[&str]) -> Result<Vec<Stretch>, RebuildError> {
     let mut stretches = Vec::new();
     for topic in topics {
-        for partition in source.partitions(topic).await? {
-            let extent = source.extent(&partition).await?;
+        let partitions = source.partitions(topic).await?;
+        let extents = source.extents(&partitions).await?;
+        for (partition, extent) in partitions.into_iter().zip(extents) {
             if extent.first > 0 {
                 return Err(RebuildError::BeginningLost { partition, first: extent.first });
             }

@@ -1,19 +1,23 @@
 //! The consumer over the in-process bus: effects once, whatever is repeated, interrupted or shared.
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use anyhow::Result;
-use events::{Consumer, ConsumerConfig, Envelope, Guard, InProcessBus, Publisher};
+use events::{Consumer, ConsumerConfig, Envelope, Guard, InProcessBus, LeaseTimes, Publisher};
 use kernel::Version;
+use sqlx::PgPool;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    fixture::{LEASE, SCHEMA, TOPIC, changes, envelope, fixture, relay, tenant, until},
+    fixture::{Fixture, LEASE, SCHEMA, TOPIC, changes, envelope, fixture, relay, tenant, until},
     marks::{Drowsy, Mark, Running, caught_up, effects},
 };
 
@@ -212,7 +216,9 @@ async fn a_consumer_that_slept_through_its_lease_can_no_longer_write() -> Result
     let id = Uuid::now_v7();
     bus.publish(TOPIC, &(1..=3).map(|version| envelope(&acme, id, version)).collect::<Vec<_>>()).await?;
     let (awake, stop) = (Arc::new(Notify::new()), CancellationToken::new());
-    let drowsy = Box::new(Drowsy { source: bus.source(), awake: awake.clone(), pool: fixture.work.clone() });
+    let (answers_after, pool) = (Duration::ZERO, fixture.work.clone());
+    let (source, begun) = (bus.source(), Arc::default());
+    let drowsy = Box::new(Drowsy { source, awake: awake.clone(), answers_after, pool, begun });
     let config = ConsumerConfig { lease: LEASE, ..ConsumerConfig::default() };
     let sleeper = Consumer::new(fixture.work.clone(), SCHEMA, drowsy, mark.clone()).with_config(config);
     let sleeper = tokio::spawn(sleeper.run(stop.clone()));
@@ -285,20 +291,45 @@ async fn a_state_that_skips_versions_is_applied_and_older_ones_are_not() -> Resu
     consumer.stop().await
 }
 
+/// Two events are applied, one after the other, by a consumer with this pool and lease, of a log that takes its time to say how far
+/// it reaches. Answers how often the consumer began to read.
+async fn consumes(fixture: &Fixture, pool: PgPool, lease: LeaseTimes, answers_after: Duration) -> Result<usize> {
+    let bus = InProcessBus::new();
+    let mark = Mark::new("order.widgets", Guard::Delta);
+    let (awake, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+    let begun = Arc::new(AtomicUsize::default());
+    let (source, lent) = (bus.source(), pool.clone());
+    let source = Box::new(Drowsy { source, awake: awake.clone(), answers_after, pool: lent, begun: begun.clone() });
+    let config = ConsumerConfig { lease, ..ConsumerConfig::default() };
+    let consumer = Consumer::new(pool, SCHEMA, source, mark.clone()).with_config(config);
+    let consumer = tokio::spawn(consumer.run(stop.clone()));
+    let id = Uuid::now_v7();
+    for version in 1..=2 {
+        bus.publish(TOPIC, &[envelope(&tenant("acme"), id, version)]).await?;
+        awake.notify_one();
+        caught_up(fixture, &bus, &mark).await?;
+        tokio::time::sleep(lease.renew_every).await;
+    }
+    assert_eq!(effects(fixture, &mark).await?, [(id, 1), (id, 2)]);
+    stop.cancel();
+    consumer.await?;
+    Ok(begun.load(Ordering::Relaxed))
+}
+
 #[tokio::test]
 async fn no_connection_is_held_while_the_log_is_asked() -> Result<()> {
-    let (fixture, bus) = (fixture().await?, InProcessBus::new());
+    let fixture = fixture().await?;
     let only_one = fixture.work.options().clone().max_connections(1).acquire_timeout(Duration::from_secs(10));
     let pool = only_one.connect_with((*fixture.work.connect_options()).clone()).await?;
-    let mark = Mark::new("order.widgets", Guard::Delta);
-    let id = Uuid::now_v7();
-    bus.publish(TOPIC, &(1..=3).map(|version| envelope(&tenant("acme"), id, version)).collect::<Vec<_>>()).await?;
-    let (awake, stop) = (Arc::new(Notify::new()), CancellationToken::new());
-    awake.notify_one();
-    let source = Box::new(Drowsy { source: bus.source(), awake, pool: pool.clone() });
-    let consumer = tokio::spawn(Consumer::new(pool, SCHEMA, source, mark.clone()).run(stop.clone()));
-    caught_up(&fixture, &bus, &mark).await?;
-    assert_eq!(effects(&fixture, &mark).await?.len(), 3);
-    stop.cancel();
-    Ok(consumer.await?)
+    consumes(&fixture, pool, LEASE, Duration::ZERO).await.map(drop)
+}
+
+#[tokio::test]
+async fn a_log_that_answers_slowly_is_asked_for_all_partitions_at_once() -> Result<()> {
+    let fixture = fixture().await?;
+    // One by one the leases would be over before the last answer, every time.
+    let lease = LeaseTimes { ttl: Duration::from_secs(6), renew_every: Duration::from_secs(1) };
+    let begun = consumes(&fixture, fixture.work.clone(), lease, Duration::from_secs(2)).await?;
+    assert_eq!(begun, 1, "it was never interrupted");
+    Ok(())
 }

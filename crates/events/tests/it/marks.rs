@@ -131,17 +131,21 @@ impl Running {
     }
 }
 
-/// A source whose reader falls asleep with a batch in hand. Before it says how far a log reaches somebody else needs a
-/// connection of `pool`.
+/// A source whose reader falls asleep with a batch in hand. Before it says how far logs reach it takes its time, and somebody else
+/// needs a connection of `pool`.
 pub struct Drowsy {
     pub source: Box<dyn Source>,
     pub awake: Arc<Notify>,
+    pub answers_after: Duration,
     pub pool: PgPool,
+    /// How often somebody began to read.
+    pub begun: Arc<AtomicUsize>,
 }
 
 #[async_trait]
 impl Source for Drowsy {
     async fn log_id(&mut self) -> Result<String, SourceError> {
+        self.begun.fetch_add(1, Ordering::Relaxed);
         self.source.log_id().await
     }
 
@@ -149,9 +153,10 @@ impl Source for Drowsy {
         self.source.partitions(topic).await
     }
 
-    async fn extent(&mut self, partition: &Partition) -> Result<Extent, SourceError> {
+    async fn extents(&mut self, partitions: &[Partition]) -> Result<Vec<Extent>, SourceError> {
         self.pool.acquire().await.map_err(|error| SourceError(Box::new(error)))?;
-        self.source.extent(partition).await
+        tokio::time::sleep(self.answers_after).await;
+        self.source.extents(partitions).await
     }
 
     async fn assign(&mut self, from: &[(Partition, i64)]) -> Result<(), SourceError> {

@@ -253,8 +253,8 @@ impl Source for Gated {
         self.inner.partitions(topic).await
     }
 
-    async fn extent(&mut self, partition: &Partition) -> Result<Extent, SourceError> {
-        self.inner.extent(partition).await
+    async fn extents(&mut self, partitions: &[Partition]) -> Result<Vec<Extent>, SourceError> {
+        self.inner.extents(partitions).await
     }
 
     async fn assign(&mut self, from: &[(Partition, i64)]) -> Result<(), SourceError> {
@@ -365,9 +365,9 @@ impl Source for Beheaded {
         self.0.partitions(topic).await
     }
 
-    async fn extent(&mut self, partition: &Partition) -> Result<Extent, SourceError> {
-        let Extent { next, .. } = self.0.extent(partition).await?;
-        Ok(Extent { first: 1, next: next.max(1) })
+    async fn extents(&mut self, partitions: &[Partition]) -> Result<Vec<Extent>, SourceError> {
+        let extents = self.0.extents(partitions).await?;
+        Ok(extents.into_iter().map(|held| Extent { first: 1, next: held.next.max(1) }).collect())
     }
 
     async fn assign(&mut self, from: &[(Partition, i64)]) -> Result<(), SourceError> {
