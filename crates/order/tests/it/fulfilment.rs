@@ -127,7 +127,7 @@ async fn without_stock_the_order_waits_for_people_and_goes_on_when_they_have_act
     assert_eq!((waiting.state(), waiting.tasks()[0]), ("pending", ("reserve", "fallout")));
     assert_eq!(waiting.task("reserve")["attempts"], 1, "a refusal is not repeated");
 
-    let path = format!("{}/tasks/{}/retry", order.path(), waiting.task("reserve")["id"].as_str().unwrap());
+    let path = waiting.retry_path("reserve");
     let agent = world.client(Role::FulfilmentAgent);
     world.rep().post(&path, &json!({})).send().await.expect_problem(403, "forbidden");
     world.neighbours.books().out_of_stock = false;
@@ -147,7 +147,7 @@ async fn a_provision_that_falls_out_holds_the_order_until_somebody_retries() {
     world.settle().await;
     let held = world.read(&order).await;
     assert_eq!((held.state(), held.tasks()[1]), ("held", ("provision", "fallout")));
-    let path = format!("{}/tasks/{}/retry", order.path(), held.task("provision")["id"].as_str().unwrap());
+    let path = held.retry_path("provision");
     let again = world.client(Role::OrderAgent).post(&path, &json!({})).send().await.expect(200);
     assert_eq!(again.value()["state"], "inProgress");
     world.settle().await;

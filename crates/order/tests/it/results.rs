@@ -23,8 +23,7 @@ async fn results(world: &World, kind: &str) -> Vec<(i64, Value)> {
 }
 
 async fn retry(world: &World, order: &Order, kind: &str) {
-    let seen = world.read(order).await;
-    let path = format!("{}/tasks/{}/retry", order.path(), seen.task(kind)["id"].as_str().unwrap());
+    let path = world.read(order).await.retry_path(kind);
     world.client(Role::FulfilmentAgent).post(&path, &json!({})).send().await.expect(200);
 }
 

@@ -233,6 +233,11 @@ impl Order {
         self.0["items"][n]["id"].as_str().unwrap()
     }
 
+    /// Where somebody asks for a task of this kind to be tried again.
+    pub fn retry_path(&self, kind: &str) -> String {
+        format!("{}/tasks/{}/retry", self.path(), self.task(kind)["id"].as_str().unwrap())
+    }
+
     pub fn credited(&self) -> &str {
         self.0["credited"]["amount"].as_str().unwrap()
     }
