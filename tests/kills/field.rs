@@ -15,7 +15,6 @@ use dev_stack::{Component, Durability, Server, test};
 use futures::future::try_join_all;
 use quoin::deployment::{Deployment, Role, Servers};
 use system_tests::{Shop, system::eventually};
-use tempfile::TempDir;
 use tokio::{sync::watch, task::JoinSet, time::Instant};
 
 use crate::{
@@ -53,7 +52,6 @@ pub struct Field {
     crew: Arc<Crew>,
     tenant: String,
     began: Instant,
-    _folder: TempDir,
 }
 
 /// What came of it.
@@ -67,7 +65,7 @@ pub struct Found {
 
 impl Field {
     /// Starts the servers and migrates; nothing of the product runs yet.
-    pub async fn prepare(scale: Scale) -> Result<Self> {
+    pub async fn prepare(scale: Scale, folder: &Path) -> Result<Self> {
         // A throw-away PostgreSQL would forget what it has confirmed when it is killed.
         let postgres = test::own_with(Component::Postgres, Durability::Full).await?;
         let kafka = test::own(Component::Kafka).await?;
@@ -77,11 +75,10 @@ impl Field {
             kafka_brokers: kafka.url().to_owned(),
             prefix: test::unique_name("kills"),
         };
-        let folder = tempfile::tempdir()?;
-        let deployment = Deployment::prepare(Path::new(PROGRAM), folder.path(), &servers, &SETTINGS).await?;
+        let deployment = Deployment::prepare(Path::new(PROGRAM), folder, &servers, &SETTINGS).await?;
         let crew = Arc::new(Crew {
             deployment,
-            folder: folder.path().to_owned(),
+            folder: folder.to_owned(),
             fate: Mutex::new(Fate::new(scale)),
             tally: Tally::default(),
             sold: watch::Sender::new(0),
@@ -90,7 +87,7 @@ impl Field {
             lives: AtomicUsize::new(0),
         });
         let tenant = test::unique_name("t");
-        Ok(Self { scale, postgres, kafka, servers, crew, tenant, began: Instant::now(), _folder: folder })
+        Ok(Self { scale, postgres, kafka, servers, crew, tenant, began: Instant::now() })
     }
 
     /// Sells and kills until there is enough of both, calms down, and counts.

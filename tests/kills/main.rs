@@ -19,6 +19,7 @@ mod tally;
 mod verdict;
 
 use anyhow::Result;
+use system_tests::evidence::Evidence;
 
 use crate::{field::Field, scale::Scale};
 
@@ -30,11 +31,13 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_quoin-under-test");
 async fn a_kill_at_every_step_loses_invents_doubles_and_reorders_nothing() -> Result<()> {
     let scale = Scale::from_environment()?;
     println!("{scale}");
-    let field = Field::prepare(scale).await?;
+    let evidence = Evidence::of("kills")?;
+    let field = Field::prepare(scale, evidence.path()).await?;
     let found = field.run().await?;
     println!("{found}");
     assert!(found.verdict.holds(), "{:#?}", found.verdict);
     found.tally.check()?;
+    evidence.give_up()?;
     if scale.is_long() {
         system_tests::proofs::put("Killed at every step", &found.page())?;
     }

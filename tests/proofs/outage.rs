@@ -22,6 +22,7 @@ use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 use system_tests::{
     Shop,
+    evidence::Evidence,
     system::{come_down, eventually},
     topics::{SCHEMAS, Topics},
 };
@@ -114,9 +115,9 @@ fn told(before: &Delays, during: &Delays, waited: i64, drained: Duration) -> Str
 #[tokio::test(flavor = "multi_thread")]
 async fn kafka_away_under_load_costs_no_command_and_no_event() -> Result<()> {
     let long = asked::<u64>("QUOIN_OUTAGE_SECS").map(Duration::from_secs);
-    let (kafka, database, folder) =
-        (test::own(Component::Kafka).await?, test::whole_database().await?, tempfile::tempdir()?);
-    let stage = Stage::open(kafka.url(), &database.admin_url(), folder.path()).await?;
+    let (kafka, database, evidence) =
+        (test::own(Component::Kafka).await?, test::whole_database().await?, Evidence::of("outage")?);
+    let stage = Stage::open(kafka.url(), &database.admin_url(), evidence.path()).await?;
     let few = |made: usize| made >= FEW;
     let before = stage.sell(few).await?;
     eventually("everything is published", async || Ok((stage.unpublished().await? == 0).then_some(()))).await?;
@@ -148,6 +149,7 @@ async fn kafka_away_under_load_costs_no_command_and_no_event() -> Result<()> {
     assert_eq!(stage.count(completed).await?, i64::try_from(sales)?);
     assert_eq!(stage.count(r#"select count(*) from "order".product_order"#).await?, i64::try_from(sales)?);
     judge(&stage).await?;
+    evidence.give_up()?;
     let told = told(&before, &during, waited, drained);
     println!("{told}");
     if let Some(long) = long {

@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod collector;
 pub mod doom;
+pub mod evidence;
 pub mod proofs;
 pub mod redis;
 pub mod shop;

@@ -108,17 +108,25 @@ async fn every_event_has_its_effect_once_though_relay_and_consumer_are_killed() 
         relay.abort();
         consumer.abort();
     }
+    let dead: Vec<Uuid> = sqlx::query_scalar(r#"select distinct holder from "order".lease where holder is not null"#)
+        .fetch_all(&admin)
+        .await?;
     let stop = CancellationToken::new();
     let (relay, consumer) = start(&stop)?;
     let expected = i64::try_from(ids.len())? * i64::try_from(version)?;
     let began = tokio::time::Instant::now();
     loop {
         let (effects,): (i64,) = sqlx::query_as(r#"select count(*) from "order".effect"#).fetch_one(&admin).await?;
-        if effects >= expected {
+        // Also what nothing is written to is taken over from the dead.
+        let (left,): (i64,) = sqlx::query_as(r#"select count(*) from "order".lease where holder = any($1)"#)
+            .bind(&dead)
+            .fetch_one(&admin)
+            .await?;
+        if effects >= expected && left == 0 {
             break;
         }
         if began.elapsed() > Duration::from_mins(3) {
-            bail!("{effects} of {expected} effects");
+            bail!("{effects} of {expected} effects, {left} leases of the dead");
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
