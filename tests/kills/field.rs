@@ -48,6 +48,8 @@ pub struct Field {
     scale: Scale,
     postgres: Server,
     kafka: Server,
+    /// Shared servers are ended when no test asks for them for a while; this is one test for an hour.
+    _redis: Server,
     servers: Servers,
     crew: Arc<Crew>,
     tenant: String,
@@ -69,9 +71,10 @@ impl Field {
         // A throw-away PostgreSQL would forget what it has confirmed when it is killed.
         let postgres = test::own_with(Component::Postgres, Durability::Full).await?;
         let kafka = test::own(Component::Kafka).await?;
+        let redis = test::own(Component::Redis).await?;
         let servers = Servers {
             postgres_url: postgres.url().to_owned(),
-            redis_url: Some(test::redis().await?.to_owned()),
+            redis_url: Some(redis.url().to_owned()),
             kafka_brokers: kafka.url().to_owned(),
             prefix: test::unique_name("kills"),
         };
@@ -87,7 +90,7 @@ impl Field {
             lives: AtomicUsize::new(0),
         });
         let tenant = test::unique_name("t");
-        Ok(Self { scale, postgres, kafka, servers, crew, tenant, began: Instant::now() })
+        Ok(Self { scale, postgres, kafka, _redis: redis, servers, crew, tenant, began: Instant::now() })
     }
 
     /// Sells and kills until there is enough of both, calms down, and counts.

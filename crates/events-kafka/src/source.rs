@@ -54,6 +54,10 @@ impl KafkaSource {
             .set("auto.offset.reset", "error")
             .set("isolation.level", "read_committed")
             .set("fetch.wait.max.ms", "100")
+            // What is fetched of one partition comes before what is fetched of the next. With the default of a megabyte, which
+            // is thousands of compressed events, others would wait for minutes where processes come and go: each time the
+            // partitions are shared out anew, what was fetched is forgotten.
+            .set("max.partition.fetch.bytes", "65536")
             // A consumer takes batches of some hundred records; more than a few megabytes ahead is memory wasted.
             .set("queued.max.messages.kbytes", "8192");
         let consumer = Arc::new(config.create_with_context(Quiet)?);

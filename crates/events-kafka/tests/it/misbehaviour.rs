@@ -4,9 +4,8 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use events::{Envelope, Publisher, Record, Source};
+use events::{Publisher, Record, Source};
 use events_kafka::{KafkaPublisher, KafkaSource};
-use kernel::{Clock, EventId, SystemClock, Version};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use rdkafka::{
     mocking::MockCluster,
@@ -14,27 +13,9 @@ use rdkafka::{
 };
 use uuid::Uuid;
 
-const TOPIC: &str = "quoin.order.v1";
+use crate::history;
 
-fn history(id: Uuid, versions: std::ops::RangeInclusive<u64>) -> Vec<Envelope> {
-    versions
-        .map(|version| Envelope {
-            id: EventId::generate(),
-            source: "/quoin/test".to_owned(),
-            event_type: "WidgetChanged".to_owned(),
-            schema_version: 1,
-            tenant: "acme".parse().unwrap(),
-            aggregate_type: "widget".to_owned(),
-            aggregate_id: id,
-            aggregate_version: Version::new(version),
-            occurred_at: SystemClock.now(),
-            correlation_id: None,
-            causation_id: None,
-            traceparent: None,
-            data: format!("{{\"version\":{version}}}").into_bytes().into(),
-        })
-        .collect()
-}
+const TOPIC: &str = "quoin.order.v1";
 
 /// Every version in the log, in its order.
 async fn versions(brokers: &str) -> Result<Vec<u64>> {
