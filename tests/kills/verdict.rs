@@ -82,6 +82,7 @@ impl Auditor<'_> {
             let open = tables::what_is_unfinished(&mut self.owner().await?).await?;
             resting.with_context(|| format!("{open:?}"))?;
         }
+        come_down("what consumers have not read", async || topics.behind(&mut self.owner().await?).await).await?;
         // What consumers do is published in turn, and read by others.
         eventually("nothing new is published or read", async || {
             let before = topics.ends().await?;

@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeMap, HashSet},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -19,7 +19,7 @@ use events::{
     Consumer, Envelope, Guard, ParkingLot, Partition, Publisher, Reaction, ReactionError, RetryLater, Source,
 };
 use events_kafka::{KafkaPublisher, KafkaSource, TopicShape, create_topics};
-use kernel::{Clock, EventId, SystemClock, TenantId, Version};
+use kernel::{Clock, EventId, SystemClock, Version};
 use sqlx::{PgConnection, PgPool, postgres::PgPoolOptions};
 use system_tests::system::come_down;
 use tokio::time::{MissedTickBehavior, interval};
@@ -40,6 +40,8 @@ const POISONED: usize = 10;
 /// Events published at once, and how often: a thousand a second.
 const BATCH: usize = 20;
 const EVERY: Duration = Duration::from_millis(20);
+/// Keys with one event before anything is measured: a consumer that joins and connects is late for everybody.
+const FIRST: usize = 100;
 
 /// Leaves a row for each event, measures how late it is, and stumbles over poison until it is mended.
 struct Marks {
@@ -48,6 +50,12 @@ struct Marks {
     poison: HashSet<Uuid>,
     mended: AtomicBool,
     late: Mutex<Vec<(Uuid, Duration)>>,
+}
+
+impl Marks {
+    fn late(&self) -> MutexGuard<'_, Vec<(Uuid, Duration)>> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[async_trait]
@@ -84,7 +92,7 @@ impl Reaction for Marks {
 
     async fn committed(&self, event: &Envelope) -> Result<(), RetryLater> {
         let late = (SystemClock.now() - event.occurred_at).to_std().unwrap_or_default();
-        self.late.lock().unwrap_or_else(PoisonError::into_inner).push((event.aggregate_id, late));
+        self.late().push((event.aggregate_id, late));
         Ok(())
     }
 }
@@ -93,6 +101,7 @@ struct Stage {
     admin: PgPool,
     work: PgPool,
     prefix: String,
+    first: Vec<Uuid>,
     ids: Vec<Uuid>,
     _database: test::TestDatabase,
 }
@@ -113,9 +122,10 @@ impl Stage {
             sqlx::query(statement).execute(&admin).await?;
         }
         let work = pool(database.service_url("order_work")).await?;
-        let ids = (0..keys).map(|_| Uuid::now_v7()).collect();
+        let some = |count| (0..count).map(|_| Uuid::now_v7()).collect();
+        let (first, ids) = (some(FIRST), some(keys));
         let prefix = format!("{}.", test::unique_name("poison"));
-        Ok(Self { admin, work, prefix, ids, _database: database })
+        Ok(Self { admin, work, prefix, first, ids, _database: database })
     }
 
     /// Publishes every version of every key at a steady pace to the consumer's own topic and lets it read them all.
@@ -128,20 +138,25 @@ impl Stage {
         let consumer = Consumer::new(self.work.clone(), SCHEMA, Box::new(source), Arc::<Marks>::clone(marks));
         let running = tokio::spawn(consumer.run(stop.clone()));
         let publisher = KafkaPublisher::new(brokers, &self.prefix)?;
-        let tenant: TenantId = "acme".parse()?;
+        let publish = async |ids: &[Uuid], version| {
+            let batch: Vec<Envelope> = ids.iter().map(|id| event(*id, version)).collect::<Result<_>>()?;
+            anyhow::Ok(publisher.publish(marks.topics[0], &batch).await?)
+        };
+        publish(&self.first, 1).await?;
+        come_down("the consumer reads the first", async || self.behind(marks, brokers).await).await?;
+        marks.late().clear();
         let mut pace = interval(EVERY);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for version in 1..=VERSIONS {
             for ids in self.ids.chunks(BATCH) {
                 pace.tick().await;
-                let batch: Vec<Envelope> = ids.iter().map(|id| event(&tenant, *id, version)).collect();
-                publisher.publish(marks.topics[0], &batch).await?;
+                publish(ids, version).await?;
             }
         }
         come_down("the consumer reads on", async || self.behind(marks, brokers).await).await?;
         stop.cancel();
         running.await?;
-        let late = marks.late.lock().unwrap_or_else(PoisonError::into_inner);
+        let late = marks.late();
         Ok(Delays::of(late.iter().filter(|(id, _)| !marks.poison.contains(id)).map(|(_, late)| *late).collect()))
     }
 
@@ -189,13 +204,13 @@ impl Stage {
     }
 }
 
-fn event(tenant: &TenantId, id: Uuid, version: u64) -> Envelope {
-    Envelope {
+fn event(id: Uuid, version: u64) -> Result<Envelope> {
+    Ok(Envelope {
         id: EventId::generate(),
         source: "/quoin/poison".to_owned(),
         event_type: "WidgetChanged".to_owned(),
         schema_version: 1,
-        tenant: tenant.clone(),
+        tenant: "acme".parse()?,
         aggregate_type: "widget".to_owned(),
         aggregate_id: id,
         aggregate_version: Version::new(version),
@@ -204,7 +219,7 @@ fn event(tenant: &TenantId, id: Uuid, version: u64) -> Envelope {
         causation_id: None,
         traceparent: None,
         data: b"{}".as_slice().into(),
-    }
+    })
 }
 
 fn marks(consumer: &'static str, topics: &'static [&'static str], poison: HashSet<Uuid>) -> Arc<Marks> {

@@ -59,8 +59,8 @@ impl Topics {
         Ok(self.extents().await?.into_iter().map(|(partition, (_, next))| (partition, next)).collect())
     }
 
-    /// Positions of consumers that are not at the end of their partition.
-    pub async fn behind(&mut self, conn: &mut PgConnection) -> Result<usize> {
+    /// Records that consumers have not read, each as often as there are consumers that have not.
+    pub async fn behind(&mut self, conn: &mut PgConnection) -> Result<i64> {
         let ends = self.ends().await?;
         let mut behind = 0;
         for schema in SCHEMAS {
@@ -68,7 +68,7 @@ impl Topics {
             let rows: Vec<(String, i32, i64)> = sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut *conn).await?;
             for (topic, number, next) in rows {
                 let partition = Partition { topic: topic.into(), number };
-                behind += usize::from(ends.get(&partition).is_some_and(|end| next < *end));
+                behind += ends.get(&partition).map_or(0, |end| (end - next).max(0));
             }
         }
         Ok(behind)

@@ -53,14 +53,30 @@ pub(crate) enum BatchError {
     Lost,
     #[error("the batch cannot be applied now")]
     Transient(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// One of the records, nobody knows which, will never work.
+    /// One of the records will never work.
     #[error("a record cannot be applied")]
-    Poison(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Poison {
+        /// The one that was being applied; what only shows at the end is nobody's in particular.
+        offset: Option<i64>,
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl BatchError {
+    fn while_applying(self, record: &Delivery) -> Self {
+        match self {
+            Self::Poison { cause, .. } => Self::Poison { offset: Some(record.offset), cause },
+            other => other,
+        }
+    }
 }
 
 impl From<sqlx::Error> for BatchError {
     fn from(error: sqlx::Error) -> Self {
-        if is_transient(&error) { Self::Transient(error.into()) } else { Self::Poison(error.into()) }
+        let transient = is_transient(&error);
+        let cause = error.into();
+        if transient { Self::Transient(cause) } else { Self::Poison { offset: None, cause } }
     }
 }
 
@@ -68,7 +84,7 @@ impl From<ReactionError> for BatchError {
     fn from(error: ReactionError) -> Self {
         match error {
             ReactionError::Transient(cause) => Self::Transient(cause),
-            ReactionError::Poison(cause) => Self::Poison(cause),
+            ReactionError::Poison(cause) => Self::Poison { offset: None, cause },
         }
     }
 }
@@ -86,7 +102,7 @@ impl Applier {
         self.advance(&mut tx, partition, claimed, records).await?;
         let mut batch = Batch::load(self, &mut tx, records).await?;
         for delivery in in_key_order(records) {
-            batch.take(&mut tx, delivery).await?;
+            batch.take(&mut tx, delivery).await.map_err(|error| error.while_applying(delivery))?;
         }
         let Batch { entries, committed, .. } = batch;
         self.ledger.record(&mut tx, entries).await?;

@@ -76,7 +76,7 @@ impl Applier {
                 return Ok(Step::Stopped);
             }
             Ok(_) => tx.commit().await?,
-            Err(BatchError::Poison(cause)) => {
+            Err(BatchError::Poison { cause, .. }) => {
                 tx.rollback().await?;
                 self.note_failure(key, first.id, &describe(&*cause)).await?;
                 return Ok(Step::Stopped);

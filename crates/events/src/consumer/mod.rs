@@ -9,10 +9,10 @@
 
 mod asking;
 mod batch;
+mod blame;
 mod drain;
 mod effect;
 mod guard;
-mod halving;
 mod ledger;
 mod lot;
 mod membership;

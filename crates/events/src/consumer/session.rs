@@ -14,8 +14,8 @@ use super::{
     ConsumerConfig,
     asking::Asking,
     batch::{Applier, BatchError, Committed},
+    blame::Blame,
     drain::Occasion,
-    halving::Halving,
     membership::{Membership, MembershipError},
     pace::Pace,
     settler::{Settler, Settling},
@@ -55,7 +55,11 @@ pub(crate) enum Interrupted {
 /// How an attempt on a batch ended.
 enum Outcome {
     Committed(Committed),
-    Poison(String),
+    /// Nothing was committed; `at` is the place of the record to blame, where that is known.
+    Poison {
+        at: Option<usize>,
+        error: String,
+    },
     /// Stopped, or the partition went elsewhere.
     GivenUp,
 }
@@ -141,14 +145,14 @@ impl<'a> Session<'a> {
         // What lies before the position was applied, but perhaps not settled, by whoever had the partition before.
         let (known, mut fresh) = records.split_at(records.partition_point(|record| record.offset < position.next));
         self.settle_again(partition, known).await?;
-        let mut halving = Halving::default();
+        let mut blame = Blame::default();
         while !fresh.is_empty() {
-            let count = halving.of(self.pace.records().min(fresh.len()));
+            let count = blame.next(self.pace.records().min(fresh.len()));
             let (now, later) = fresh.split_at(count);
             let next = now.last().map_or(position.next, |record| record.offset + 1);
             let outcome = match self.apply(partition, now, stop).await? {
-                Outcome::Poison(error) if count == 1 => {
-                    halving.failed(count);
+                Outcome::Poison { error, .. } if count == 1 => {
+                    blame.found();
                     self.park(partition, now, error, stop).await?
                 }
                 outcome => outcome,
@@ -157,9 +161,9 @@ impl<'a> Session<'a> {
                 Outcome::Committed(committed) => {
                     self.committed(partition, committed, next).await?;
                     fresh = later;
-                    halving.passed(count);
+                    blame.passed(count);
                 }
-                Outcome::Poison(_) => halving.failed(count),
+                Outcome::Poison { at, .. } => blame.failed(count, at),
                 Outcome::GivenUp => return Ok(()),
             }
         }
@@ -181,7 +185,10 @@ impl<'a> Session<'a> {
                     self.pace.took(records.len(), began.elapsed());
                     return Ok(Outcome::Committed(committed));
                 }
-                Err(BatchError::Poison(error)) => return Ok(Outcome::Poison(describe(&*error))),
+                Err(BatchError::Poison { offset, cause }) => {
+                    let at = offset.map(|offset| records.partition_point(|record| record.offset < offset));
+                    return Ok(Outcome::Poison { at, error: describe(&*cause) });
+                }
                 Err(BatchError::Lost) => return Err(Interrupted::PartitionLost),
                 Err(error @ BatchError::Transient(_)) => self.pause(&error, &mut backoff, stop).await?,
             }
