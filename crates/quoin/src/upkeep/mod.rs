@@ -122,7 +122,7 @@ async fn reached(parts: &Parts, keyspaces: &[&'static Keyspace]) -> anyhow::Resu
         {
             if Instant::now() > deadline {
                 bail!(
-                    "Redis does not answer ({} pool): nothing was looked at. Services answer from PostgreSQL meanwhile. \
+                    "Redis does not answer ({} pool). Services answer from PostgreSQL meanwhile. \
                      See QUOIN__CACHE__REDIS_URL and `quoin doctor`",
                     keyspace.workload.pool().as_str()
                 );
