@@ -1,7 +1,8 @@
 //! Poisoned keys among many: the others do not wait, and after the mending everything is as if nothing had happened.
 //!
-//! A consumer of the library over a real PostgreSQL and a real Kafka, with poison between two that have none: both are twins
-//! its effects are compared with, and one of them cannot be later because the machine was colder.
+//! Two consumers of the library over a real PostgreSQL and a real Kafka read the same topic at the same time; for one of
+//! them some events are poison. The other is the twin it is compared with, in what it did and in how late it was: on one
+//! machine at two times, or of two topics, the same consumer differs from itself by more than poison costs.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -15,20 +16,22 @@ use std::{
 use anyhow::{Result, ensure};
 use async_trait::async_trait;
 use dev_stack::test;
-use events::{
-    Consumer, Envelope, Guard, ParkingLot, Partition, Publisher, Reaction, ReactionError, RetryLater, Source,
-};
+use events::{Consumer, Envelope, Guard, ParkingLot, Publisher, Reaction, ReactionError, RetryLater, Source};
 use events_kafka::{KafkaPublisher, KafkaSource, TopicShape, create_topics};
 use kernel::{Clock, EventId, SystemClock, Version};
 use sqlx::{PgConnection, PgPool, postgres::PgPoolOptions};
 use system_tests::system::come_down;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    task::JoinSet,
+    time::{MissedTickBehavior, interval},
+};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{asked, delays::Delays};
 
 const SCHEMA: &str = "order";
+const TOPIC: &str = "quoin.widget.v1";
 const PARTITIONS: i32 = 6;
 /// Versions of each key; the poison is the second of them.
 const VERSIONS: u64 = 3;
@@ -46,7 +49,6 @@ const FIRST: usize = 100;
 /// Leaves a row for each event, measures how late it is, and stumbles over poison until it is mended.
 struct Marks {
     consumer: &'static str,
-    topics: &'static [&'static str],
     poison: HashSet<Uuid>,
     mended: AtomicBool,
     late: Mutex<Vec<(Uuid, Duration)>>,
@@ -55,6 +57,10 @@ struct Marks {
 impl Marks {
     fn late(&self) -> MutexGuard<'_, Vec<(Uuid, Duration)>> {
         self.late.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn delays_of_others(&self, poison: &HashSet<Uuid>) -> Delays {
+        Delays::of(self.late().iter().filter(|(id, _)| !poison.contains(id)).map(|(_, late)| *late).collect())
     }
 }
 
@@ -65,7 +71,7 @@ impl Reaction for Marks {
     }
 
     fn topics(&self) -> &'static [&'static str] {
-        self.topics
+        &[TOPIC]
     }
 
     fn guard(&self, _: &str) -> Guard {
@@ -128,23 +134,28 @@ impl Stage {
         Ok(Self { admin, work, prefix, first, ids, _database: database })
     }
 
-    /// Publishes every version of every key at a steady pace to the consumer's own topic and lets it read them all.
-    async fn run(&self, marks: &Arc<Marks>) -> Result<Delays> {
+    /// Publishes every version of every key at a steady pace and lets all of them read to the end.
+    async fn run(&self, readers: &[&Arc<Marks>]) -> Result<()> {
         let brokers = test::kafka().await?;
         let shape = TopicShape { partitions: PARTITIONS, retention_days: 7 };
-        create_topics(brokers, &self.prefix, marks.topics, shape).await?;
-        let source = KafkaSource::new(brokers, &self.prefix, marks.consumer)?;
+        create_topics(brokers, &self.prefix, &[TOPIC], shape).await?;
         let stop = CancellationToken::new();
-        let consumer = Consumer::new(self.work.clone(), SCHEMA, Box::new(source), Arc::<Marks>::clone(marks));
-        let running = tokio::spawn(consumer.run(stop.clone()));
+        let mut running = JoinSet::new();
+        for marks in readers {
+            let source = Box::new(KafkaSource::new(brokers, &self.prefix, marks.consumer)?);
+            let consumer = Consumer::new(self.work.clone(), SCHEMA, source, Arc::<Marks>::clone(marks));
+            running.spawn(consumer.run(stop.clone()));
+        }
         let publisher = KafkaPublisher::new(brokers, &self.prefix)?;
         let publish = async |ids: &[Uuid], version| {
             let batch: Vec<Envelope> = ids.iter().map(|id| event(*id, version)).collect::<Result<_>>()?;
-            anyhow::Ok(publisher.publish(marks.topics[0], &batch).await?)
+            anyhow::Ok(publisher.publish(TOPIC, &batch).await?)
         };
         publish(&self.first, 1).await?;
-        come_down("the consumer reads the first", async || self.behind(marks, brokers).await).await?;
-        marks.late().clear();
+        come_down("the first are read", async || self.behind(readers, brokers).await).await?;
+        for marks in readers {
+            marks.late().clear();
+        }
         let mut pace = interval(EVERY);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for version in 1..=VERSIONS {
@@ -153,27 +164,28 @@ impl Stage {
                 publish(ids, version).await?;
             }
         }
-        come_down("the consumer reads on", async || self.behind(marks, brokers).await).await?;
+        come_down("the rest is read", async || self.behind(readers, brokers).await).await?;
         stop.cancel();
-        running.await?;
-        let late = marks.late();
-        Ok(Delays::of(late.iter().filter(|(id, _)| !marks.poison.contains(id)).map(|(_, late)| *late).collect()))
+        running.join_all().await;
+        Ok(())
     }
 
-    /// Records that the consumer has not read.
-    async fn behind(&self, marks: &Marks, brokers: &str) -> Result<i64> {
+    /// Records that were not read, each as often as there are readers that have not.
+    async fn behind(&self, readers: &[&Arc<Marks>], brokers: &str) -> Result<i64> {
         let mut source = KafkaSource::new(brokers, &self.prefix, "observer")?;
         let mut left = 0;
-        for Partition { topic, number } in source.partitions(marks.topics[0]).await? {
-            let extent = source.extent(&Partition { topic, number }).await?;
-            let next: Option<(i64,)> = sqlx::query_as(
-                r#"select next_offset from "order".consumer_position where consumer = $1 and partition = $2"#,
-            )
-            .bind(marks.consumer)
-            .bind(number)
-            .fetch_optional(&self.admin)
-            .await?;
-            left += extent.next - next.map_or(0, |(next,)| next);
+        for partition in source.partitions(TOPIC).await? {
+            let extent = source.extent(&partition).await?;
+            for marks in readers {
+                let next: Option<(i64,)> = sqlx::query_as(
+                    r#"select next_offset from "order".consumer_position where consumer = $1 and partition = $2"#,
+                )
+                .bind(marks.consumer)
+                .bind(partition.number)
+                .fetch_optional(&self.admin)
+                .await?;
+                left += extent.next - next.map_or(0, |(next,)| next);
+            }
         }
         Ok(left)
     }
@@ -222,8 +234,8 @@ fn event(id: Uuid, version: u64) -> Result<Envelope> {
     })
 }
 
-fn marks(consumer: &'static str, topics: &'static [&'static str], poison: HashSet<Uuid>) -> Arc<Marks> {
-    Arc::new(Marks { consumer, topics, poison, mended: AtomicBool::new(false), late: Mutex::default() })
+fn marks(consumer: &'static str, poison: HashSet<Uuid>) -> Arc<Marks> {
+    Arc::new(Marks { consumer, poison, mended: AtomicBool::new(false), late: Mutex::default() })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -231,33 +243,27 @@ async fn poisoned_keys_hold_up_nobody_and_leave_no_trace_once_mended() -> Result
     let long = asked::<usize>("QUOIN_POISON_KEYS");
     let (keys, bad) = long.map_or(FEW, |keys| (keys, POISONED));
     let stage = Stage::prepare(keys).await?;
-    let twin = marks("order.twin", &["quoin.twin.v1"], HashSet::new());
-    let calm = stage.run(&twin).await?;
     // Spread over the whole range, so that they fall into many batches.
     let poison: HashSet<Uuid> = stage.ids.iter().copied().step_by(keys / bad).take(bad).collect();
-    let poisonous = marks("order.poisoned", &["quoin.poisoned.v1"], poison.clone());
-    let poisoned = stage.run(&poisonous).await?;
+    let (twin, poisoned) = (marks("order.twin", HashSet::new()), marks("order.poisoned", poison.clone()));
+    stage.run(&[&twin, &poisoned]).await?;
 
-    let second = marks("order.second-twin", &["quoin.second-twin.v1"], HashSet::new());
-    let calm_again = stage.run(&second).await?;
-
-    let (healthy, held) = (stage.effects(&twin).await?, stage.effects(&poisonous).await?);
+    let (healthy, held) = (stage.effects(&twin).await?, stage.effects(&poisoned).await?);
     for (id, versions) in &healthy {
         let expected = if poison.contains(id) { &versions[..1] } else { &versions[..] };
         assert_eq!(held.get(id).map(Vec::as_slice), Some(expected), "{id}");
     }
-    assert_eq!(stage.effects(&second).await?, healthy, "the same without a fault");
-    poisonous.mended.store(true, Ordering::SeqCst);
-    assert_eq!(stage.redrive(&poisonous).await?, bad, "keys that were parked");
-    assert_eq!(stage.effects(&poisonous).await?, healthy, "the twin never had the fault");
+    poisoned.mended.store(true, Ordering::SeqCst);
+    let (without, with) = (twin.delays_of_others(&poison), poisoned.delays_of_others(&poison));
+    assert_eq!(stage.redrive(&poisoned).await?, bad, "keys that were parked");
+    assert_eq!(stage.effects(&poisoned).await?, healthy, "the twin never had the fault");
     let told = format!(
         "{keys} keys with {VERSIONS} events each, {bad} of them poisoned at their second event; a thousand events a second.\n\n\
          | the other keys | events | delay p50 (ms) | p99 | longest |\n|---|---:|---:|---:|---:|\n\
-         | without poison | {} | {calm} |\n| with poison | {} | {poisoned} |\n| without poison | {} | {calm_again} |\n\n\
+         | without poison | {} | {without} |\n| with poison | {} | {with} |\n\n\
          After the mending and a redrive the effects of every key are those of the twin, in the same order.",
-        calm.count(),
-        poisoned.count(),
-        calm_again.count(),
+        without.count(),
+        with.count(),
     );
     println!("{told}");
     if long.is_some() {
