@@ -1,4 +1,4 @@
-//! The final test: the journeys of a whole shop, once without a cache and once for every lie a store can tell.
+//! The final test: the journeys of a whole shop, once without a cache and once for every lie a Redis can tell.
 //!
 //! Every answer and every row of PostgreSQL, the outbox included, must be the same; what the registry lets be shown late may
 //! be what was true before, for as long as it says. `docs/final-test.md` is written by this run. For a longer one set
@@ -23,10 +23,12 @@ use anyhow::{Result, bail};
 use cache_engine::{
     ByteStore, Engine, EngineConfig, Guard, Guards, NoStore,
     contract::{
-        MemorySubject,
+        MemorySubject, Subject,
         lying::{Lie, LyingStore},
     },
 };
+use cache_redis::contract::RedisSubject;
+use dev_stack::{Component, test};
 use futures::{StreamExt, stream};
 use tokio::sync::OnceCell;
 
@@ -102,9 +104,34 @@ async fn without_a_cache() -> Result<&'static Run> {
         .await
 }
 
+/// What the lies are told about.
+#[derive(Clone, Copy)]
+enum Store<'a> {
+    /// A Redis at this URL.
+    Redis(&'a str),
+    /// This process's memory, without some of the guards.
+    Memory(Guards),
+}
+
+impl Store<'_> {
+    const fn guards(self) -> Guards {
+        match self {
+            Self::Redis(_) => Guards::ALL,
+            Self::Memory(guards) => guards,
+        }
+    }
+
+    async fn subject(self) -> Arc<dyn Subject> {
+        match self {
+            Self::Redis(url) => Arc::new(RedisSubject::at(url).await),
+            Self::Memory(guards) => Arc::new(MemorySubject::with_guards(guards)),
+        }
+    }
+}
+
 /// What is tried with each of some lies.
 struct Trial<'a> {
-    guards: Guards,
+    over: Store<'a>,
     lies: &'a [Lie],
     /// Of the dice.
     seed: u64,
@@ -115,13 +142,12 @@ struct Trial<'a> {
 
 /// Lives through the journeys once for each lie. A journey that breaks is a difference like any other.
 async fn lied_to(trial: Trial<'_>) -> Result<Told> {
-    let Trial { guards, lies, seed, in_memory, far } = trial;
+    let Trial { over, lies, seed, in_memory, far } = trial;
     let without = without_a_cache().await?;
     let mut stores: HashMap<String, Arc<dyn ByteStore>> = HashMap::new();
     let mut liars = Vec::new();
     for lie in lies {
-        let subject = Arc::new(MemorySubject::with_guards(guards));
-        let store = Arc::new(LyingStore::over(subject, *lie, seed));
+        let store = Arc::new(LyingStore::over(over.subject().await, *lie, seed));
         let tenants = tenants(&format!("{lie:?}").to_lowercase());
         stores.insert(tenants.shop.clone(), store.clone());
         stores.insert(tenants.other.clone(), store.clone());
@@ -129,7 +155,7 @@ async fn lied_to(trial: Trial<'_>) -> Result<Told> {
     }
     let config = EngineConfig { in_memory, ..EngineConfig::default() };
     let by_tenant = Arc::new(ByTenant::of_each(stores));
-    let engine = Engine::with_guards(guards, by_tenant.clone(), config);
+    let engine = Engine::with_guards(over.guards(), by_tenant.clone(), config);
     let stage = Stage::over(engine).await?;
     let runs = stream::iter(&liars)
         .map(|(store, tenants)| async {
@@ -169,10 +195,12 @@ const SHOWN: usize = 6;
 #[tokio::test(flavor = "multi_thread")]
 async fn no_lie_changes_an_answer_or_a_row() -> Result<()> {
     let rounds = std::env::var("QUOIN_FINAL_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(1_u64);
+    let redis = test::own(Component::Redis).await?;
     for round in 1..=rounds {
         // In the first round every read meets the liar; a process's own memory joins in every other one.
         let in_memory = round % 2 == 0;
-        let trial = Trial { guards: Guards::ALL, lies: &Lie::ALL, seed: round, in_memory, far: Far::ToTheEnd };
+        let over = Store::Redis(redis.url());
+        let trial = Trial { over, lies: &Lie::ALL, seed: round, in_memory, far: Far::ToTheEnd };
         let Told { outcomes, asked } = lied_to(trial).await?;
         println!("{}", page::matrix(&outcomes));
         for outcome in &outcomes {
@@ -196,8 +224,8 @@ async fn no_lie_changes_an_answer_or_a_row() -> Result<()> {
 /// dice fall depends on who reads first, so a lie may need another seed to hit a read that matters.
 async fn is_red_without(guard: Guard, lie: Lie) -> Result<()> {
     for seed in 1..=SEEDS {
-        let guards = Guards::without(guard);
-        let trial = Trial { guards, lies: &[lie], seed, in_memory: false, far: Far::ToThePrices };
+        let over = Store::Memory(Guards::without(guard));
+        let trial = Trial { over, lies: &[lie], seed, in_memory: false, far: Far::ToThePrices };
         let told = lied_to(trial).await?;
         if let Some(difference) = told.outcomes.iter().flat_map(|outcome| &outcome.differences).next() {
             println!("without the guard of {}, {}: {difference}", guard.as_str(), lie.as_str());

@@ -7,6 +7,8 @@ mod breaker;
 mod cluster;
 mod config;
 mod connections;
+#[cfg(feature = "contract-suite")]
+pub mod contract;
 mod counters;
 mod hints;
 mod lives;
@@ -19,14 +21,6 @@ mod store;
 mod streams;
 mod survey;
 mod tls;
-
-// The integration tests' subject, also for the tests of what is private here.
-#[cfg(test)]
-extern crate self as cache_redis;
-#[cfg(test)]
-#[path = "../tests/it/subject.rs"]
-#[expect(dead_code, reason = "the integration tests use more of it")]
-mod subject;
 
 pub use cache_engine::store::Pool;
 pub use config::{InvalidRedisConfig, RedisConfig};

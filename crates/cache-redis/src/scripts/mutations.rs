@@ -20,7 +20,7 @@ use futures::FutureExt;
 use super::Scripts;
 use crate::{
     RedisStore,
-    subject::{RedisSubject, patient},
+    contract::{RedisSubject, patient},
 };
 
 /// A piece of a script, and what stands in its place once it is gone.

@@ -31,7 +31,7 @@ use dev_stack::{ClusterShape, Component, RedisCluster, test::own};
 use fred::{clients::Client, interfaces::*};
 use kernel::{ContentHash, OfferingId, PriceBookId, ProductId, PublicationId, Version};
 
-use super::subject::plain;
+use cache_redis::contract::plain;
 
 const PASSWORD: &str = "for-this-test-only";
 

@@ -14,7 +14,7 @@ use fred::{interfaces::*, util::redis_keyslot};
 use kernel::{TenantId, Version};
 use tokio::sync::OnceCell;
 
-use super::subject::{RedisSubject, config, plain};
+use cache_redis::contract::{RedisSubject, config, plain};
 
 /// Three nodes share the slots. Nothing is killed here: a patient time-out keeps a busy machine from calling a node dead.
 const SHARED: ClusterShape =

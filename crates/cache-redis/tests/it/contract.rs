@@ -1,6 +1,6 @@
 //! The contract every store must keep.
 
-use super::subject::RedisSubject;
+use cache_redis::contract::RedisSubject;
 
 async fn subject() -> RedisSubject {
     RedisSubject::at(dev_stack::test::redis().await.expect("a Redis for tests")).await

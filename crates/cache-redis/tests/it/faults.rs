@@ -19,7 +19,7 @@ use dev_stack::{Component, test::own};
 use fred::{interfaces::*, types::InfoKind};
 use kernel::{ContentHash, Version};
 
-use super::subject::{config, plain};
+use cache_redis::contract::{config, plain};
 
 /// Longer than this is "for ever" to somebody who waits for a page; a command's budget is a hundredth of it.
 const SOON: Duration = Duration::from_secs(5);

@@ -17,7 +17,7 @@ use fred::interfaces::ClientLike;
 use kernel::{PriceBookId, TenantId, Version};
 use tokio::task::JoinSet;
 
-use super::subject::{config, plain};
+use cache_redis::contract::{config, plain};
 
 /// Engines over the same Redis, each with connections and single flight of its own, as processes have them.
 const PROCESSES: usize = 4;

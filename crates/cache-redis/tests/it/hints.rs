@@ -19,7 +19,7 @@ use dev_stack::{Component, test::own};
 use fred::{interfaces::*, types::CustomCommand};
 use kernel::Version;
 
-use super::subject::{RedisSubject, config, plain};
+use cache_redis::contract::{RedisSubject, config, plain};
 
 /// A Redis as a store and a bus; each process has connections of its own.
 struct Listening {

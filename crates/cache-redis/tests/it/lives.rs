@@ -17,7 +17,7 @@ use fred::{
 };
 use kernel::{OfferingId, PublicationId, Version};
 
-use super::subject::{RedisSubject, patient, plain};
+use cache_redis::contract::{RedisSubject, patient, plain};
 
 /// Longer than any test.
 const LONG: Duration = Duration::from_mins(10);

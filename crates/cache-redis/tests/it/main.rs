@@ -9,7 +9,6 @@ mod hints;
 mod lives;
 mod rates;
 mod scan;
-mod subject;
 mod survey;
 mod tls;
 mod wire;

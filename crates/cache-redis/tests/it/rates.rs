@@ -16,7 +16,7 @@ use fred::{
     interfaces::{ClientLike, KeysInterface, LuaInterface},
 };
 
-use super::subject::{config, plain};
+use cache_redis::contract::{config, plain};
 
 /// The script as it is, but for where it learns the time: `now` is the last argument. And the server's own clock, which goes at
 /// another pace, must not end a count early.

@@ -13,7 +13,7 @@ use cache_redis::RedisStore;
 use dev_stack::{Component, test::own};
 use kernel::{ProductId, Version};
 
-use super::subject::{RedisSubject, config};
+use cache_redis::contract::{RedisSubject, config};
 
 async fn subject() -> RedisSubject {
     RedisSubject::at(dev_stack::test::redis().await.expect("a Redis for tests")).await

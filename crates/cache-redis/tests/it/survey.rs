@@ -7,7 +7,7 @@ use cache_redis::{Pool, RedisConfig, RedisStore, eviction_hazards};
 use dev_stack::{ClusterShape, Component, RedisCluster, test::own};
 use fred::interfaces::{ConfigInterface, KeysInterface};
 
-use super::subject::{config, plain};
+use cache_redis::contract::{config, plain};
 
 async fn connected(config: &RedisConfig) -> Arc<RedisStore> {
     let store = Arc::new(RedisStore::connect(config).expect("a Redis URL"));

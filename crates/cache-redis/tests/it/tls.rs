@@ -17,7 +17,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::subject::config;
+use cache_redis::contract::config;
 
 /// An authority, and the folder its certificate lies in.
 struct Authority {

@@ -7,7 +7,7 @@ use cache_redis::RedisStore;
 use dev_stack::test::{Fault, Wire, redis};
 use kernel::Version;
 
-use super::subject::config;
+use cache_redis::contract::config;
 
 /// The same dice every time.
 const SEED: u64 = 0x0071_756f_696e;
