@@ -6,7 +6,7 @@
 pub(crate) enum Blame {
     #[default]
     Nobody,
-    /// At least one of so many.
+    /// One of so many; once it was parked, perhaps none of those that are left.
     OneOf(usize),
     /// The one behind so many.
     Behind(usize),
@@ -35,11 +35,6 @@ impl Blame {
     pub fn failed(&mut self, count: usize, at: Option<usize>) {
         *self = at.map_or(Self::OneOf(count), Self::Behind);
     }
-
-    /// The next one failed alone.
-    pub fn found(&mut self) {
-        *self = Self::Nobody;
-    }
 }
 
 #[cfg(test)]
@@ -64,7 +59,6 @@ mod tests {
                 continue;
             }
             if bad.contains_key(&at) {
-                blame.found();
                 found.push(at);
             }
             blame.passed(count);

@@ -151,10 +151,7 @@ impl<'a> Session<'a> {
             let (now, later) = fresh.split_at(count);
             let next = now.last().map_or(position.next, |record| record.offset + 1);
             let outcome = match self.apply(partition, now, stop).await? {
-                Outcome::Poison { error, .. } if count == 1 => {
-                    blame.found();
-                    self.park(partition, now, error, stop).await?
-                }
+                Outcome::Poison { error, .. } if count == 1 => self.park(partition, now, error, stop).await?,
                 outcome => outcome,
             };
             match outcome {

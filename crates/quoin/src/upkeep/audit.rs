@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use anyhow::Context;
 use cache_engine::audit::{
     AuditRules, Auditor, Finding, Pass,
     difference::FieldDifference,
@@ -33,7 +34,7 @@ pub struct AuditOptions {
 pub async fn audit(parts: &Parts, options: AuditOptions, progress: &Progress) -> anyhow::Result<AuditSummary> {
     let known = audited();
     let chosen = if options.keyspaces.is_empty() { known.clone() } else { options.keyspaces };
-    reached(parts, &chosen).await?;
+    reached(parts, &chosen).await.context("nothing was looked at")?;
     let rules = AuditRules { repair: options.repair, ..parts.config.audit.rules() };
     let witnesses = all_witnesses(parts).await?;
     let stores = &parts.stores;

@@ -15,7 +15,7 @@ pub async fn sweep(parts: &Parts, dry_run: bool, progress: &Progress) -> anyhow:
     let sweeper =
         Sweeper::new(parts.stores.scan.clone(), all_witnesses(parts).await?, parts.config.sweep.rules(dry_run));
     let keyspaces: Vec<&'static Keyspace> = sweeper.keyspaces().collect();
-    reached(parts, &keyspaces).await?;
+    reached(parts, &keyspaces).await.context("nothing was looked at")?;
     let bar = progress.bar("sweeping", 0);
     let mut seen = 0;
     let told = |keyspace: &'static Keyspace, swept: Swept| {
