@@ -22,7 +22,7 @@ use cache_redis::{RedisConfig, RedisStore};
 use fred::{
     clients::{Client, Pipeline},
     interfaces::{ClientLike, KeysInterface, LuaInterface},
-    types::{Builder, Expiration, config::Config, scripts::Script},
+    types::{Builder, Expiration, Value, config::Config, scripts::Script},
 };
 use kernel::{OfferingId, PublicationId, TenantId, Version};
 use serde_json::json;
@@ -54,6 +54,7 @@ pub struct Redis {
     /// Where the bare client keeps the document as plain JSON.
     plain_keys: Vec<String>,
     read_script: Script,
+    set_script: Script,
 }
 
 /// The document of every key. Its text is made of letters in no order, so that compression has little to win.
@@ -117,6 +118,8 @@ impl Redis {
         let plain_keys: Vec<String> = (0..KEYS).map(|number| format!("plain:{number}")).collect();
         let read_script = Script::from_lua("return {redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])}");
         read_script.load(&clients[0]).await?;
+        let set_script = Script::from_lua("redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1");
+        set_script.load(&clients[0]).await?;
         let (next, frame) = (AtomicUsize::new(0), Bytes::new());
         let mut redis = Self {
             tenant,
@@ -131,6 +134,7 @@ impl Redis {
             frame,
             plain_keys,
             read_script,
+            set_script,
         };
         let json = Bytes::from(serde_json::to_vec(&document()?)?);
         for key in &redis.plain_keys {
@@ -221,6 +225,14 @@ impl Redis {
     pub async fn set(&self, number: usize) -> Result<()> {
         let life = Some(Expiration::PX(i64::try_from(LIFE.as_millis())?));
         Ok(self.client().set(&self.written[number % KEYS], self.frame.clone(), life, None, false).await?)
+    }
+
+    /// SET with a life by a script that decides nothing: what is left of a guarded write when its guards are gone.
+    pub async fn set_by_script(&self, number: usize) -> Result<()> {
+        let (hash, key) = (self.set_script.sha1().clone(), self.written[number % KEYS].as_str());
+        let life = Value::Integer(i64::try_from(LIFE.as_millis())?);
+        let arguments = vec![Value::Bytes(self.frame.clone()), life];
+        Ok(self.client().evalsha(hash, vec![key], arguments).await?)
     }
 
     /// DEL.

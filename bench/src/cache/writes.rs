@@ -40,9 +40,10 @@ async fn measure_with(
             .await?
         }};
     }
-    let (mut set, mut lease, mut fill, mut invalidate, mut delete) = (0.0, 0.0, 0.0, 0.0, 0.0);
+    let (mut set, mut scripted, mut lease, mut fill, mut invalidate, mut delete) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
     for _ in 0..passes {
         set += pass!(set);
+        scripted += pass!(set_by_script);
         delete += pass!(delete);
         lease += pass!(lease);
         fill += pass!(fill);
@@ -55,6 +56,7 @@ async fn measure_with(
     let each = |seconds: f64| seconds * 1e6 / (passes * KEYS) as f64;
     let line = |what, floor| Line { row, what, unit: "µs/call", floor };
     table.add(line("fred, SET", None), each(set));
+    table.add(line("fred, SET by a script", Some("fred, SET")), each(scripted));
     table.add(line("store, fill under a lease", Some("fred, SET")), each(fill));
     table.add(line("store, lease and fill", Some("fred, SET")), each(lease + fill));
     table.add(line("fred, DEL", None), each(delete));

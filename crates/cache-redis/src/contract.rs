@@ -7,6 +7,7 @@ use bytes::Bytes;
 use cache_engine::{
     ByteStore, Place, Stored,
     contract::{Subject, until},
+    store::CountRequest,
 };
 use fred::{
     clients::Client,
@@ -18,7 +19,7 @@ use fred::{
 };
 use futures::TryStreamExt;
 
-use crate::{RedisConfig, RedisStore};
+use crate::{RedisConfig, RedisStore, store};
 
 /// See the module.
 #[derive(Clone)]
@@ -39,6 +40,11 @@ pub fn config(url: &str) -> RedisConfig {
 /// The same with time for every command.
 pub fn patient(url: &str) -> RedisConfig {
     RedisConfig { timeout: PATIENCE, ..config(url) }
+}
+
+/// The rule of one limit, as the script that counts is given it.
+pub fn count_argument(request: &CountRequest<'_>) -> Bytes {
+    store::count_argument(request)
 }
 
 /// A plain connection; it comes back with its server.

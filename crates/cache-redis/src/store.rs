@@ -244,7 +244,7 @@ impl ByteStore for RedisStore {
 
     async fn count(&self, requests: &[CountRequest<'_>]) -> Result<Vec<CountReply>, StoreError> {
         let keys = requests.iter().map(|request| self.key(request.key)).collect();
-        let arguments = requests.iter().flat_map(count_arguments).collect();
+        let arguments = requests.iter().map(|request| Value::Bytes(count_argument(request))).collect();
         let pool = self.pool(Workload::RateLimit);
         let answer: Vec<i64> =
             pool.script(Operation::Count, Urgency::Help, &self.scripts.count, keys, arguments).await?;
@@ -266,16 +266,11 @@ impl ByteStore for RedisStore {
 /// Numbers in the answer for one limit.
 const COUNT_FIELDS: usize = 4;
 
-fn count_arguments(request: &CountRequest<'_>) -> [Value; 5] {
-    let rule = Rule::of(request);
-    let number = |units: u64| Value::Integer(i64::try_from(units).unwrap_or(i64::MAX));
-    [
-        Value::from_static_str(request.algorithm.as_str()),
-        number(rule.limit),
-        number(rule.window_us),
-        number(rule.cost),
-        Value::Integer(request.shadow.into()),
-    ]
+/// The rule of one limit, as the script unpacks it.
+pub(crate) fn count_argument(request: &CountRequest<'_>) -> Bytes {
+    let Rule { limit, window_us, cost } = Rule::of(request);
+    let numbers = [limit, window_us, cost].map(u64::to_be_bytes);
+    [&[u8::from(request.shadow)], numbers.as_flattened(), request.algorithm.as_str().as_bytes(), b"\0"].concat().into()
 }
 
 fn count_reply(fields: &[i64]) -> CountReply {

@@ -21,6 +21,8 @@ use crate::{
     store::{ByteStore, CountReply, CountRequest},
 };
 
+/// The form in which adapters remember counts; programs with another one share none with this one.
+const COUNT_FORM: u8 = 2;
 /// What a caller is told whose requests nobody can count.
 const RETRY_WHEN_UNCOUNTED: Duration = Duration::from_secs(1);
 
@@ -128,11 +130,11 @@ fn remembered(policy: &RatePolicy, denial: Denial, now: Instant) -> RateDecision
     }
 }
 
-/// The window's part of the key names policy, algorithm and numbers, so that a policy that changes starts a new count and
-/// policies never share one.
+/// The window's part of the key names policy, algorithm, numbers and the form of what is remembered, so that a policy or a form
+/// that changes starts a new count and none share one.
 fn key_of(tenant: &TenantId, check: &RateCheck<'_>) -> String {
     let RatePolicy { name, algorithm, limit, window, .. } = check.policy;
-    let window = format!("{name}.{}-{limit}-{}ms", algorithm.as_str(), window.as_millis());
+    let window = format!("{name}.{}-{limit}-{}ms.{COUNT_FORM}", algorithm.as_str(), window.as_millis());
     keyspaces::rate_key(tenant, check, &RateDimension::words(check.dimensions), &window).text()
 }
 
