@@ -8,6 +8,7 @@ local STATE, STATE_BYTES = '>I8I8I8', 24
 -- A count outlives what it says by this: the server's own expiry never ends a window.
 local GRACE_MS = 1000
 
+-- What is no state of a count counts for nothing.
 local function remembered(key)
   local state = redis.call('GET', key)
   if state and #state == STATE_BYTES then return struct.unpack(STATE, state) end

@@ -41,7 +41,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         guard: "lease: one holder at a time",
-        from: "if token ~= NOBODY and life > lease_ends_at then return {2} end",
+        from: "if token ~= NOBODY and life > floor then return {2} end",
         to: "",
         missed_by: "a_lease_is_held_by_one_until_it_ends",
     },
@@ -65,8 +65,8 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         guard: "lease: over a value it ends before the value",
-        from: "local floor = life - ttl",
-        to: "local floor = 0",
+        from: "floor = life - ttl",
+        to: "floor = 0",
         missed_by: "a_lease_over_a_value_ends_before_the_value",
     },
     Mutation {

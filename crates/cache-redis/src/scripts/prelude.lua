@@ -4,8 +4,8 @@ local NOBODY = '\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0'
 local NO_FLOOR = '\0\0\0\0'
 local ZERO = '\0\0\0\0\0\0\0\0'
 
--- Kind, version, token and floor of what lies under a key; nothing for nothing and for garbage; 'newer' for a newer format. Many
--- answers and no table: a script runs for each fill, and a table is a piece of memory for each.
+-- Kind, version, token and floor of what lies under a key; nothing for nothing and for garbage; 'newer' alone for a newer format.
+-- As values and not in a table, which every fill would pay for.
 local function header_of(key)
   local bytes = redis.call('GETRANGE', key, 0, 63)
   if #bytes < 64 or string.sub(bytes, 1, 2) ~= 'qF' then return end

@@ -11,13 +11,14 @@ use cache_engine::{
     },
     store::{CountReply, CountRequest, RateAlgorithm},
 };
-use cache_redis::RedisStore;
+use cache_redis::{
+    RedisStore,
+    contract::{config, count_argument, plain},
+};
 use fred::{
     clients::Client,
     interfaces::{ClientLike, KeysInterface, LuaInterface},
 };
-
-use cache_redis::contract::{config, count_argument, plain};
 
 /// The script as it is, but for where it learns the time: `now` is the last argument. And the server's own clock, which goes at
 /// another pace, must not end a count early.
@@ -85,5 +86,24 @@ async fn a_count_outlives_its_window_by_the_grace() {
         let forgotten_ms: i64 = hands.custom(fred::cmd!("PEXPIRETIME"), vec![key]).await.expect("Redis answers");
         let grace = forgotten_ms - says_nothing_ms;
         assert!((500..=1_001).contains(&grace), "{algorithm:?}: {grace} ms, {state:?}");
+    }
+}
+
+/// What is no count is none: neither an error, which would leave the limit to each process alone, nor a number.
+#[tokio::test]
+async fn what_cannot_be_read_as_a_count_counts_for_nothing() {
+    let config = config(dev_stack::test::redis().await.expect("a Redis for tests"));
+    let (store, hands) = (RedisStore::connect(&config).expect("a Redis URL"), plain(&config.url).await);
+    until("a connection", async || store.state().iter().all(|pool| pool.connected)).await;
+    for algorithm in RateAlgorithm::ALL {
+        for garbage in ["", "5:1764547200000000", "of more bytes than a state has"] {
+            let key = format!("rate:{}:{}", algorithm.as_str(), garbage.len());
+            let planted = format!("{}{key}", config.key_prefix);
+            hands.set::<(), _, _>(planted, garbage, None, None, false).await.expect("Redis answers");
+            let request =
+                CountRequest { key: &key, algorithm, limit: 5, window: Duration::from_mins(1), cost: 1, shadow: false };
+            let reply = store.count(&[request]).await.expect("the script runs")[0];
+            assert!(reply.allowed && reply.remaining == 4, "{algorithm:?}, {garbage:?}: {reply:?}");
+        }
     }
 }
