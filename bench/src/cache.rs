@@ -1,9 +1,10 @@
-//! The cache beside what it is built on: bare in-process caches, the bare Redis client, plain cache-aside.
+//! The cache beside what it is built on: bare in-process caches, the bare Redis client, plain cache-aside, hitbox.
 //!
-//! Every part measures its floor and the product's way one after the other in the same round, in this process, on a Redis of
-//! its own. Ratios are taken within a round, because these machines are shared.
+//! Every part measures its floor and the product's way one after the other in the same round, in this process (hitbox in its
+//! own), on a Redis of its own. Ratios are taken within a round, because these machines are shared.
 
 mod freshness;
+mod hitbox;
 mod hits;
 mod limits;
 mod outage;
@@ -39,6 +40,9 @@ pub struct Options {
     /// The quoin executable (release build), for what is measured on the product.
     #[arg(long, default_value = "target/release/quoin")]
     quoin: PathBuf,
+    /// The rival's executable, for hits (`scripts/bench cache` builds it).
+    #[arg(long, default_value = "target/hitbox/release/bench-hitbox")]
+    hitbox: PathBuf,
     /// Changes of each kind of which it is measured when others see them.
     #[arg(long, default_value_t = 500)]
     changes: u64,
@@ -115,15 +119,17 @@ async fn figures(options: &Options) -> Result<String> {
         Some(server) => Some(Arc::new(redis::Redis::filled(server.url()).await?)),
         None => None,
     };
+    let hits_wanted = [Part::Memory, Part::Redis].into_iter().any(|part| options.wants(part));
+    let hitbox = if hits_wanted { Some(hitbox::Hitbox::at(&options.hitbox)?) } else { None };
     let memory = hits::Memory::filled().await?;
     for round in 1..=options.rounds {
         eprintln!("round {round}");
-        if options.wants(Part::Memory) {
-            memory.measure(&mut table, options.time()).await?;
+        if let Some(hitbox) = hitbox.as_ref().filter(|_| options.wants(Part::Memory)) {
+            memory.measure(hitbox, &mut table, options.time()).await?;
         }
         let Some(redis) = &redis else { continue };
-        if options.wants(Part::Redis) {
-            hits::measure_redis(redis, &mut table, options.time()).await?;
+        if let Some(hitbox) = hitbox.as_ref().filter(|_| options.wants(Part::Redis)) {
+            hits::measure_redis(redis, hitbox, &mut table, options.time()).await?;
         }
         if options.wants(Part::Writes) {
             writes::measure(redis, &mut table).await?;

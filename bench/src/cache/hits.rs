@@ -11,6 +11,7 @@ use cache_ports::{
 use kernel::{OfferingId, PublicationId, TenantId};
 
 use super::{
+    hitbox::Hitbox,
     redis::{self, KEYS, Redis},
     table::{Line, Table},
     timing::{nanos_each, per_second},
@@ -51,7 +52,7 @@ impl Memory {
     }
 
     /// One round of S7.
-    pub async fn measure(&self, table: &mut Table, time: Duration) -> Result<()> {
+    pub async fn measure(&self, hitbox: &Hitbox, table: &mut Table, time: Duration) -> Result<()> {
         let line = |what, floor| Line { row: "S7", what, unit: "ns/hit", floor };
         let time = time / 2;
         let moka = nanos_each(time, async |number| drop(black_box(self.moka.get(&self.packed[number % KEYS])))).await;
@@ -67,12 +68,13 @@ impl Memory {
         anyhow::ensure!(first.is_some_and(|served| served.source == ServedFrom::L1), "this is no hit in memory");
         let port = nanos_each(time, async |number| drop(black_box(offering(number).await))).await;
         table.add(line("through the port", Some("moka sync, key ready made")), port);
+        table.add(line("hitbox on moka", Some("moka sync, key ready made")), hitbox.memory(time).await?);
         Ok(())
     }
 }
 
 /// One round of S8 and of the guards' cost on reads.
-pub async fn measure_redis(redis: &Arc<Redis>, table: &mut Table, time: Duration) -> Result<()> {
+pub async fn measure_redis(redis: &Arc<Redis>, hitbox: &Hitbox, table: &mut Table, time: Duration) -> Result<()> {
     for (tasks, row) in [(64, "S8, 64 tasks"), (1, "S8, 1 task")] {
         let line = |what, floor| Line { row, what, unit: "calls/s", floor };
         macro_rules! measured {
@@ -92,6 +94,8 @@ pub async fn measure_redis(redis: &Arc<Redis>, table: &mut Table, time: Duration
         table.add(line("fred, GET and PTTL, script", Some("fred, GET")), measured!(get_and_life_by_script));
         table.add(line("fred, GET and parse", Some("fred, GET")), measured!(get_and_parse));
         table.add(line("through the port, decoded", Some("fred, GET and parse")), measured!(port_read));
+        let rival = hitbox.redis(time, &redis.url, tasks).await?;
+        table.add(line("hitbox on Redis, decoded", Some("fred, GET and parse")), rival);
     }
     Ok(())
 }

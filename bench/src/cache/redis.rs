@@ -40,6 +40,7 @@ const LIFE: Duration = Duration::from_mins(10);
 
 /// See the module.
 pub struct Redis {
+    pub url: String,
     pub tenant: TenantId,
     pub caches: Caches,
     clients: Vec<Client>,
@@ -122,6 +123,7 @@ impl Redis {
         set_script.load(&clients[0]).await?;
         let (next, frame) = (AtomicUsize::new(0), Bytes::new());
         let mut redis = Self {
+            url: url.to_owned(),
             tenant,
             caches,
             clients,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use cache_engine::{
     ByteStore, Place, Stored,
     contract::{Subject, until},
-    store::CountRequest,
+    store::{CountReply, CountRequest},
 };
 use fred::{
     clients::Client,
@@ -45,6 +45,11 @@ pub fn patient(url: &str) -> RedisConfig {
 /// The rule of one limit, as the script that counts is given it.
 pub fn count_argument(request: &CountRequest<'_>) -> Bytes {
     store::count_argument(request)
+}
+
+/// The answer of that script; nothing where it is none.
+pub fn count_replies(answer: &[u8]) -> Option<Vec<CountReply>> {
+    store::count_replies(answer)
 }
 
 /// A plain connection; it comes back with its server.

@@ -246,12 +246,8 @@ impl ByteStore for RedisStore {
         let keys = requests.iter().map(|request| self.key(request.key)).collect();
         let arguments = requests.iter().map(|request| Value::Bytes(count_argument(request))).collect();
         let pool = self.pool(Workload::RateLimit);
-        let answer: Vec<i64> =
-            pool.script(Operation::Count, Urgency::Help, &self.scripts.count, keys, arguments).await?;
-        if answer.len() != requests.len() * COUNT_FIELDS {
-            return Err(StoreError::Refused);
-        }
-        Ok(answer.chunks_exact(COUNT_FIELDS).map(count_reply).collect())
+        let answer: Bytes = pool.script(Operation::Count, Urgency::Help, &self.scripts.count, keys, arguments).await?;
+        count_replies(&answer).filter(|replies| replies.len() == requests.len()).ok_or(StoreError::Refused)
     }
 
     fn counters(&self) -> &dyn CounterStore {
@@ -263,9 +259,6 @@ impl ByteStore for RedisStore {
     }
 }
 
-/// Numbers in the answer for one limit.
-const COUNT_FIELDS: usize = 4;
-
 /// The rule of one limit, as the script unpacks it.
 pub(crate) fn count_argument(request: &CountRequest<'_>) -> Bytes {
     let Rule { limit, window_us, cost } = Rule::of(request);
@@ -273,15 +266,24 @@ pub(crate) fn count_argument(request: &CountRequest<'_>) -> Bytes {
     [&[u8::from(request.shadow)], numbers.as_flattened(), request.algorithm.as_str().as_bytes(), b"\0"].concat().into()
 }
 
-fn count_reply(fields: &[i64]) -> CountReply {
-    let number = |at: usize| fields.get(at).copied().unwrap_or_default();
-    let micros = |at: usize| Duration::from_micros(u64::try_from(number(at)).unwrap_or_default());
-    CountReply {
-        allowed: number(0) == 1,
-        remaining: u32::try_from(number(1)).unwrap_or_default(),
-        retry_after: micros(2),
-        reset_after: micros(3),
-    }
+/// What the script packs for each limit: a byte, and three numbers of eight.
+const COUNT_ANSWER_BYTES: usize = 25;
+
+/// The script's answer; nothing where it is not one.
+pub(crate) fn count_replies(answer: &[u8]) -> Option<Vec<CountReply>> {
+    let (replies, rest) = answer.as_chunks::<COUNT_ANSWER_BYTES>();
+    if rest.is_empty() { replies.iter().map(count_reply).collect() } else { None }
+}
+
+fn count_reply([allowed, numbers @ ..]: &[u8; COUNT_ANSWER_BYTES]) -> Option<CountReply> {
+    let number = |at: usize| numbers.as_chunks().0.get(at).copied().map(i64::from_be_bytes);
+    let micros = |at: usize| Some(Duration::from_micros(u64::try_from(number(at)?).ok()?));
+    Some(CountReply {
+        allowed: *allowed == 1,
+        remaining: u32::try_from(number(0)?).ok()?,
+        retry_after: micros(1)?,
+        reset_after: micros(2)?,
+    })
 }
 
 fn bytes(of: &[u8]) -> Value {

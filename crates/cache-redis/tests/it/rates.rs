@@ -13,7 +13,7 @@ use cache_engine::{
 };
 use cache_redis::{
     RedisStore,
-    contract::{config, count_argument, plain},
+    contract::{config, count_argument, count_replies, plain},
 };
 use fred::{
     clients::Client,
@@ -39,17 +39,8 @@ impl CountsAt for Scripted {
         let keys: Vec<&str> = requests.iter().map(|request| request.key).collect();
         let mut arguments: Vec<Bytes> = requests.iter().map(count_argument).collect();
         arguments.push(now_us.to_string().into());
-        let answer: Vec<i64> = self.hands.eval(self.script.clone(), keys, arguments).await.expect("Redis answers");
-        let micros = |number: i64| Duration::from_micros(u64::try_from(number).expect("no time is negative"));
-        answer
-            .chunks(4)
-            .map(|fields| CountReply {
-                allowed: fields[0] == 1,
-                remaining: u32::try_from(fields[1]).expect("nothing left is negative"),
-                retry_after: micros(fields[2]),
-                reset_after: micros(fields[3]),
-            })
-            .collect()
+        let answer: Bytes = self.hands.eval(self.script.clone(), keys, arguments).await.expect("Redis answers");
+        count_replies(&answer).expect("an answer of whole replies, no number of which is negative")
     }
 }
 
