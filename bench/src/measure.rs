@@ -59,6 +59,7 @@ async fn measure(options: &Options, surroundings: &Surroundings) -> Result<(Repo
     let full = surroundings.serve(&["all"], FULL_PORT, Caching::Full, WORKER_THREADS).await?;
     let seeded = seed::fill(&base(FULL_PORT), token).await?;
     let floor_bytes = copy_documents(surroundings, &seeded).await?;
+    surroundings.analyze().await?;
     let servers = Servers {
         floors: start_floors(surroundings).await?,
         redis_only: surroundings.serve(&["all"], REDIS_ONLY_PORT, Caching::RedisOnly, WORKER_THREADS).await?,

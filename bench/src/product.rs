@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use dev_stack::{Durability, Need, Stack, StackRequest};
+use sqlx::{Connection, Executor, PgConnection};
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -68,6 +69,13 @@ impl Surroundings {
         };
         surroundings.run(&["migrate"]).await?;
         Ok((stack, surroundings))
+    }
+
+    /// Gathers PostgreSQL's statistics, as it does by itself within a minute or two of the rows' arrival: until then a read may go
+    /// by an index that takes it through a whole publication.
+    pub async fn analyze(&self) -> Result<()> {
+        PgConnection::connect(&self.admin_url).await?.execute("analyze").await.context("gathering statistics")?;
+        Ok(())
     }
 
     /// A token for what the measurements do.

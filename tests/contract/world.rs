@@ -104,6 +104,7 @@ fn configuration(database: &TestDatabase, folder: &Path) -> Result<Config> {
     runtime.http.internal_bind.set_port(0);
     runtime.limits.enabled = false;
     runtime.database.max_connections = 4;
+    runtime.database.warm_connections = 0;
     runtime.auth.issuer_key_file = folder.join("issuer.key");
     "error".clone_into(&mut runtime.telemetry.log);
     Ok(config)

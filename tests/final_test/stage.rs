@@ -40,6 +40,7 @@ impl Stage {
         config.kafka.brokers = String::new();
         config.development.issuer = true;
         config.runtime.database.max_connections = CONNECTIONS;
+        config.runtime.database.warm_connections = 0;
         config.all_behind(&url);
         let log = Log::of(&config);
         let (end, ended) = oneshot::channel();

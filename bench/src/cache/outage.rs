@@ -126,6 +126,7 @@ pub async fn run(options: &Options) -> Result<String> {
     let token = surroundings.token().await?;
     let server = surroundings.serve(&["all"], PORT, Caching::RedisOnly, WORKER_THREADS).await?;
     let seeded = seed::fill(&format!("http://127.0.0.1:{PORT}"), token).await?;
+    surroundings.analyze().await?;
     let client = client(&seeded)?;
     let asked = first_answers(&client, &seeded).await?;
     let observer = Arc::new(Observer::new()?);

@@ -21,6 +21,7 @@ pub mod streams;
 pub mod witness;
 
 mod base64_bytes;
+mod budget;
 mod commit;
 mod read;
 mod user;
@@ -28,6 +29,7 @@ mod user;
 use std::sync::Arc;
 
 pub use access::AccessCache;
+pub use budget::{OneBudget, is_budget_spent, one_budget, spend_budget};
 pub use catalog::CatalogCache;
 pub use commit::{commit_time, committed_at};
 pub use coordination::{

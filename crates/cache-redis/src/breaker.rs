@@ -41,8 +41,9 @@ impl Breaker {
         shed == 0 || fastrand::u32(0..WHOLE) >= shed || self.is_probe()
     }
 
-    /// Notes how a call went. Concurrent notes may overwrite one another: the share is an estimate.
-    pub(crate) fn note(&self, went_well: bool) {
+    /// Notes how a call went, and says whether that changed anything. Concurrent notes may overwrite one another: the share is an
+    /// estimate.
+    pub(crate) fn note(&self, went_well: bool) -> bool {
         let before = self.failing.load(Ordering::Relaxed);
         let after = if went_well {
             before - before.div_ceil(SUCCESS_WEIGHT)
@@ -52,6 +53,7 @@ impl Breaker {
         if after != before {
             self.failing.store(after, Ordering::Relaxed);
         }
+        after != before
     }
 
     /// The share of calls shed now, from 0 to 0.9999.
@@ -80,7 +82,9 @@ mod tests {
     fn a_failing_store_is_shed_in_proportion_and_never_entirely() {
         let breaker = Breaker::new();
         assert!((0..100).all(|_| breaker.admits()));
-        (0..200).for_each(|_| breaker.note(false));
+        (0..200).for_each(|_| {
+            breaker.note(false);
+        });
         assert!(breaker.shed_ratio() < 1.0 && breaker.shed_ratio() > 0.99);
         std::thread::sleep(PROBE_EVERY);
         let admitted = (0..10_000).filter(|_| breaker.admits()).count();
@@ -90,8 +94,12 @@ mod tests {
     #[test]
     fn a_dozen_good_calls_close_it() {
         let breaker = Breaker::new();
-        (0..200).for_each(|_| breaker.note(false));
-        (0..12).for_each(|_| breaker.note(true));
+        (0..200).for_each(|_| {
+            breaker.note(false);
+        });
+        (0..12).for_each(|_| {
+            breaker.note(true);
+        });
         assert!((0..100).all(|_| breaker.admits()));
     }
 

@@ -12,6 +12,7 @@ use std::{
 };
 
 use cache_engine::{StoreError, store::Pool};
+use cache_ports::{is_budget_spent, spend_budget};
 use fred::{
     clients::{Client, WithOptions},
     error::{Error, ErrorKind},
@@ -126,14 +127,14 @@ impl Connections {
         standing.unwrap_or(&self.clients[first % all])
     }
 
-    /// Runs one command within the budget, unless the breaker sheds it.
+    /// Runs one command within the budget, unless the breaker sheds it, or the request has waited for nothing already.
     pub(crate) async fn run<R>(
         &self,
         operation: Operation,
         urgency: Urgency,
         command: impl AsyncFnOnce(&WithOptions<Client>) -> Result<R, Error>,
     ) -> Result<R, StoreError> {
-        if urgency == Urgency::Help && !self.breaker.admits() {
+        if urgency == Urgency::Help && (is_budget_spent() || !self.breaker.admits()) {
             return Err(StoreError::BreakerOpen);
         }
         let (began, Connection { client, silence }) = (Instant::now(), self.connection());
@@ -142,18 +143,22 @@ impl Connections {
             self.make_anew(client, operation, "mixed up");
         }
         let outcome = outcome.map_err(|error| reason(&error));
+        if matches!(outcome, Err(StoreError::TimedOut)) {
+            spend_budget();
+        }
         if !matches!(outcome, Err(StoreError::TimedOut)) || !client.is_connected() {
             silence.broken();
         } else if silence.goes_on(self.began.elapsed(), UNRESPONSIVE_AFTER) {
             self.make_anew(client, operation, "silent");
         }
         let took = began.elapsed();
-        self.breaker.note(outcome.is_ok() && took < self.slow);
+        if self.breaker.note(outcome.is_ok() && took < self.slow) {
+            self.meters.shed_ratio.set(self.breaker.shed_ratio());
+        }
         self.meters.took(operation, took);
         if let Err(why) = &outcome {
             self.meters.failed(operation, *why);
         }
-        self.meters.shed_ratio.set(self.breaker.shed_ratio());
         outcome
     }
 

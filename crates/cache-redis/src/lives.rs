@@ -7,12 +7,12 @@
 //! empty is empty.
 
 use std::{
-    hash::{BuildHasher, RandomState},
+    hash::BuildHasher,
     time::{Duration, Instant},
 };
 
 use cache_engine::{Stored, frame::Fill};
-use quick_cache::sync::Cache;
+use quick_cache::{DefaultHashBuilder, sync::Cache};
 
 /// Keys that are remembered, each with about 130 bytes: 8 MiB at most. Of a key beyond them the life is asked at each read.
 const KEYS: usize = 1 << 16;
@@ -45,13 +45,13 @@ pub(crate) enum Told {
 
 /// See the module.
 pub(crate) struct Lives {
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
     known: Cache<u64, Known>,
 }
 
 impl Lives {
     pub(crate) fn new() -> Self {
-        Self { hasher: RandomState::new(), known: Cache::new(KEYS) }
+        Self { hasher: DefaultHashBuilder::default(), known: Cache::new(KEYS) }
     }
 
     /// Where what is remembered about `key` is found.

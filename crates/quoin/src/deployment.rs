@@ -208,6 +208,7 @@ fn settings(servers: &Servers, folder: &Path, port: u16) -> BTreeMap<String, Str
         ("QUOIN__DEVELOPMENT__ISSUER".to_owned(), "true".to_owned()),
         // Two processes with ten pools share an ordinary server's hundred connections with everybody else.
         ("QUOIN__DATABASE__MAX_CONNECTIONS".to_owned(), "6".to_owned()),
+        ("QUOIN__DATABASE__WARM_CONNECTIONS".to_owned(), "0".to_owned()),
     ]);
     for service in crate::services::Service::ALL {
         settings.insert(format!("QUOIN__{}__URL", service.name().to_uppercase()), own_url.clone());

@@ -69,6 +69,8 @@ impl Development {
         }
         let database = &mut config.runtime.database;
         database.max_connections = database.max_connections.min(POOL_CONNECTIONS);
+        // The server is everybody's on this machine.
+        database.warm_connections = 0;
         migrate(&config).await?;
         let doors = Doors::open(&config).await?;
         config.all_behind(&doors.url()?);

@@ -36,7 +36,7 @@ pub use client::{Call, CallError, Reply, ServiceClient};
 pub use conditional::{
     Created, IfMatch, IfNoneMatch, MIN_VERSION_HEADER, MinVersion, OptionalIfMatch, Versioned, etag,
 };
-pub use database::{DatabaseConfig, pool};
+pub use database::{DatabaseConfig, pool, warm_pool};
 pub use health::{Detail, Health, internal_router};
 pub use idempotency::{
     CommandResponse, IDEMPOTENCY_KEY_HEADER, IdempotencyKey, OptionalIdempotencyKey, REPLAYED_HEADER,

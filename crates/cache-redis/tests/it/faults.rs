@@ -12,7 +12,7 @@ use cache_engine::{
 };
 use cache_ports::{
     CacheUnavailable, Caches, LockAttempt, LockKey, RateAlgorithm, RateCheck, RateDimension, RatePolicy, ServedFrom,
-    WithoutStore,
+    WithoutStore, one_budget,
 };
 use cache_redis::{RedisConfig, RedisStore};
 use dev_stack::{Component, test::own};
@@ -103,6 +103,31 @@ async fn a_frozen_redis_holds_up_few_reads() {
     assert!(spared >= 120, "only {spared} of 200 reads were spared");
     redis.thaw().await.expect("it thaws");
     reads_hit(&caches).await;
+}
+
+/// Each pool has its own breaker, and each would let the first calls wait.
+#[tokio::test]
+async fn a_request_waits_for_a_frozen_redis_once() {
+    let redis = own(Component::Redis).await.expect("a Redis of our own");
+    let (store, _caches) = connect(&config(redis.url()));
+    connected(&store).await;
+    redis.freeze().await.expect("it freezes");
+    let at = |workload| Place { workload, key: "k" };
+    let request = one_budget(Box::pin(async {
+        assert_eq!(store.read(at(Workload::Catalog)).await, Err(StoreError::TimedOut));
+        for workload in [Workload::Catalog, Workload::Preview, Workload::Session] {
+            assert_eq!(store.read(at(workload)).await, Err(StoreError::BreakerOpen), "{workload:?}");
+        }
+        let lost = store.invalidate(at(Workload::Catalog), Version::new(2), SOON).await;
+        assert_eq!(lost, Err(StoreError::TimedOut), "an invalidation is sent all the same");
+    }));
+    request.await;
+    assert_eq!(
+        store.read(at(Workload::Preview)).await,
+        Err(StoreError::TimedOut),
+        "the next request finds out by itself"
+    );
+    redis.thaw().await.expect("it thaws");
 }
 
 #[tokio::test]

@@ -14,7 +14,9 @@ use events::{InProcessBus, Publisher, Source};
 use events_kafka::{KafkaPublisher, KafkaSource};
 use kernel::{SharedClock, SystemClock};
 use serde_json::{Value, json};
-use service_runtime::{CursorSigner, Health, Limits, OutboxHint, ServiceParts, ServiceState, auth::Identity, pool};
+use service_runtime::{
+    CursorSigner, Health, Limits, OutboxHint, ServiceParts, ServiceState, auth::Identity, pool, warm_pool,
+};
 use sqlx::PgPool;
 
 use super::limits;
@@ -150,11 +152,15 @@ impl Parts {
         })
     }
 
-    /// Connections of a service for a duty.
+    /// Connections of a service for a duty; those that answer requests are opened ahead of need.
     pub fn pool(&self, service: Service, duty: Duty) -> anyhow::Result<PgPool> {
         let url = self.config.database_url(service, duty)?;
         let role = service.role(duty);
-        let pool = pool(&url, &format!("quoin {role}"), &self.config.runtime.database);
+        let open = match duty {
+            Duty::Serve => warm_pool,
+            Duty::Work => pool,
+        };
+        let pool = open(&url, &format!("quoin {role}"), &self.config.runtime.database);
         let pool = pool.with_context(|| format!("the database URL of {role} is not usable"))?;
         self.health.needs_database(role, pool.clone());
         Ok(pool)

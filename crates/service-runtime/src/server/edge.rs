@@ -13,6 +13,7 @@ use std::{
 };
 
 use axum::{Router, body::Body, response::IntoResponse, response::Response};
+use cache_ports::{OneBudget, one_budget};
 use futures::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use hyper::{body::Incoming, service::Service as HyperService};
@@ -133,16 +134,16 @@ pub(super) struct ConnectionEdge {
 impl HyperService<Request<Incoming>> for ConnectionEdge {
     type Response = Response;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+    type Future = OneBudget<Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let (edge, connection) = (self.edge.clone(), Arc::clone(&self.connection));
         connection.request_begins();
-        Box::pin(async move {
+        one_budget(Box::pin(async move {
             let response = edge.answer(request).await;
             connection.request_ends();
             Ok(response)
-        })
+        }))
     }
 }
 

@@ -9,6 +9,7 @@ mod idempotency;
 mod key_types;
 mod limits;
 mod paging;
+mod pools;
 mod service_calls;
 mod stopping;
 mod tenants;
