@@ -71,21 +71,26 @@ impl Report {
             let failures: u64 = samples.iter().map(|sample| sample.failures).sum();
             let _ = writeln!(
                 text,
-                "| {} | {} | {} | {:.0} [{:.0}..{:.0}] | {:.0} | {:.0} | {:.1} | {} | {failures} |",
+                "| {} | {} | {} | {:.0} [{:.0}..{:.0}] | {} | {} | {} | {} | {failures} |",
                 line.row,
                 line.connections,
                 line.name,
                 rate.median,
                 rate.min,
                 rate.max,
-                median(|sample| sample.p50_us),
-                median(|sample| sample.p99_us),
-                median(|sample| sample.cpu_us),
+                shown(median(|sample| sample.p50_us), 0),
+                shown(median(|sample| sample.p99_us), 0),
+                shown(median(|sample| sample.cpu_us), 1),
                 ratio.unwrap_or_default(),
             );
         }
         text
     }
+}
+
+/// A figure, or a dash for one that was not measured.
+fn shown(figure: f64, places: usize) -> String {
+    if figure.is_nan() { "–".to_owned() } else { format!("{figure:.places$}") }
 }
 
 #[cfg(test)]
