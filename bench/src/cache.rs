@@ -119,17 +119,16 @@ async fn figures(options: &Options) -> Result<String> {
         Some(server) => Some(Arc::new(redis::Redis::filled(server.url()).await?)),
         None => None,
     };
-    let hits_wanted = [Part::Memory, Part::Redis].into_iter().any(|part| options.wants(part));
-    let hitbox = if hits_wanted { Some(hitbox::Hitbox::at(&options.hitbox)?) } else { None };
+    let hitbox = hitbox::Hitbox::at(&options.hitbox)?;
     let memory = hits::Memory::filled().await?;
     for round in 1..=options.rounds {
         eprintln!("round {round}");
-        if let Some(hitbox) = hitbox.as_ref().filter(|_| options.wants(Part::Memory)) {
-            memory.measure(hitbox, &mut table, options.time()).await?;
+        if options.wants(Part::Memory) {
+            memory.measure(&hitbox, &mut table, options.time()).await?;
         }
         let Some(redis) = &redis else { continue };
-        if let Some(hitbox) = hitbox.as_ref().filter(|_| options.wants(Part::Redis)) {
-            hits::measure_redis(redis, hitbox, &mut table, options.time()).await?;
+        if options.wants(Part::Redis) {
+            hits::measure_redis(redis, &hitbox, &mut table, options.time()).await?;
         }
         if options.wants(Part::Writes) {
             writes::measure(redis, &mut table).await?;

@@ -143,10 +143,11 @@ impl Connections {
             self.make_anew(client, operation, "mixed up");
         }
         let outcome = outcome.map_err(|error| reason(&error));
-        if matches!(outcome, Err(StoreError::TimedOut)) {
+        let timed_out = matches!(outcome, Err(StoreError::TimedOut));
+        if timed_out {
             spend_budget();
         }
-        if !matches!(outcome, Err(StoreError::TimedOut)) || !client.is_connected() {
+        if !timed_out || !client.is_connected() {
             silence.broken();
         } else if silence.goes_on(self.began.elapsed(), UNRESPONSIVE_AFTER) {
             self.make_anew(client, operation, "silent");

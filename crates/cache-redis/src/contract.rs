@@ -7,7 +7,6 @@ use bytes::Bytes;
 use cache_engine::{
     ByteStore, Place, Stored,
     contract::{Subject, until},
-    store::{CountReply, CountRequest},
 };
 use fred::{
     clients::Client,
@@ -19,7 +18,9 @@ use fred::{
 };
 use futures::TryStreamExt;
 
-use crate::{RedisConfig, RedisStore, store};
+use crate::{RedisConfig, RedisStore};
+// What the script that counts is given for a limit, and what its answer says.
+pub use crate::store::{count_argument, count_replies};
 
 /// See the module.
 #[derive(Clone)]
@@ -40,16 +41,6 @@ pub fn config(url: &str) -> RedisConfig {
 /// The same with time for every command.
 pub fn patient(url: &str) -> RedisConfig {
     RedisConfig { timeout: PATIENCE, ..config(url) }
-}
-
-/// The rule of one limit, as the script that counts is given it.
-pub fn count_argument(request: &CountRequest<'_>) -> Bytes {
-    store::count_argument(request)
-}
-
-/// The answer of that script; nothing where it is none.
-pub fn count_replies(answer: &[u8]) -> Option<Vec<CountReply>> {
-    store::count_replies(answer)
 }
 
 /// A plain connection; it comes back with its server.

@@ -260,7 +260,7 @@ impl ByteStore for RedisStore {
 }
 
 /// The rule of one limit, as the script unpacks it.
-pub(crate) fn count_argument(request: &CountRequest<'_>) -> Bytes {
+pub fn count_argument(request: &CountRequest<'_>) -> Bytes {
     let Rule { limit, window_us, cost } = Rule::of(request);
     let numbers = [limit, window_us, cost].map(u64::to_be_bytes);
     [&[u8::from(request.shadow)], numbers.as_flattened(), request.algorithm.as_str().as_bytes(), b"\0"].concat().into()
@@ -270,7 +270,7 @@ pub(crate) fn count_argument(request: &CountRequest<'_>) -> Bytes {
 const COUNT_ANSWER_BYTES: usize = 25;
 
 /// The script's answer; nothing where it is not one.
-pub(crate) fn count_replies(answer: &[u8]) -> Option<Vec<CountReply>> {
+pub fn count_replies(answer: &[u8]) -> Option<Vec<CountReply>> {
     let (replies, rest) = answer.as_chunks::<COUNT_ANSWER_BYTES>();
     if rest.is_empty() { replies.iter().map(count_reply).collect() } else { None }
 }

@@ -28,10 +28,9 @@ async fn a_warm_pool_opens_its_connections_unasked_and_replaces_what_breaks() {
     let warm = warm_pool(&url, "warm", &config).expect("a pool");
     until(|| warm.num_idle() == 3).await;
     let mut admin = PgConnection::connect(&database.admin_url()).await.expect("the server answers");
-    sqlx::query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'warm'")
-        .execute(&mut admin)
-        .await
-        .expect("they are ended");
+    let end = "select pg_terminate_backend(pid) from pg_stat_activity \
+               where application_name = 'warm' and datname = current_database()";
+    sqlx::query(end).execute(&mut admin).await.expect("they are ended");
     // Those that are broken fail whoever gets them, once.
     while sqlx::query("select 1").execute(&warm).await.is_err() {}
     let all: Vec<_> = futures::future::join_all((0..3).map(|_| warm.acquire())).await;
